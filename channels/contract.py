@@ -1,7 +1,7 @@
 """What every adapter must know, and all that it must know.
 
-Neutral on one side (``Message``, ``Update``, ``Outcome``), one platform on the other. Nothing here imports anything of ours,
-and nothing here does any I/O.
+Neutral on one side (``Message``, ``Update``, ``Outcome``), one platform on the other. Nothing here imports anything of
+ours, and nothing here does any I/O.
 """
 
 from __future__ import annotations
@@ -163,7 +163,8 @@ Outcome: TypeAlias = Sent | Later | Unclear | Gone | Moved | Refused | Closed | 
 class Update:
     """Something that happened at an address. No names, no phone book: those end in the adapter.
 
-    ``id`` is the platform's own, so that the same update twice is handled once. ``at`` is the platform's time (aware UTC).
+    ``id`` is the platform's own, so that the same update twice is handled once. ``at`` is the platform's time (aware,
+    UTC).
     """
 
     id: str
@@ -267,8 +268,8 @@ class Limits:
 class Channel(Protocol):
     """One account on one platform.
 
-    Either ``receive`` or ``poll`` (or both) brings updates; ``polls`` tells. An adapter never raises for what a platform
-    can answer.
+    Either ``receive`` or ``poll`` (or both) brings updates; ``polls`` tells. An adapter never raises for what a
+    platform can answer.
     """
 
     kind: ClassVar[str]  # "telegram"

@@ -1,6 +1,7 @@
 """The sentences of the program in each language: Babel catalogues, read from their .po files at the start.
 
-``python -m config.messages --update`` collects the sentences out of the code, ``--check`` fails when a catalogue lacks one.
+``python -m config.messages --update`` collects the sentences out of the code, ``--check`` fails when a catalogue lacks
+one.
 """
 
 from __future__ import annotations

@@ -1,0 +1,456 @@
+"""Which country is meant: by a person who types a word or two, and by a text that speaks of several.
+
+The names come from ``config/places.tsv.gz`` (made by ``config/make_places.py``) and ``config/places_extra.tsv``.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import regex
+from babel import Locale, UnknownLocaleError
+from rapidfuzz.distance import OSA
+
+import config
+from bot.news.text import Word, clean, fold, listed, phrases, words
+
+# Whose cities and people we follow, and whose datelines count. Türkiye is where many meet and many pass through: it is
+# concerned when it is named, not when a workshop is held in Istanbul.
+REGION = frozenset({"AF", "PK", "IQ", "BD", "TJ", "KG", "UZ", "KZ", "TM", "LK", "IR"})
+CODES = {
+    **{code: code for code in sorted(REGION | {"TR"})},
+    **{"AFG": "AF", "PAK": "PK", "IRQ": "IQ", "BGD": "BD", "TJK": "TJ", "KGZ": "KG"},
+    **{"UZB": "UZ", "KAZ": "KZ", "TKM": "TM", "LKA": "LK", "IRN": "IR"},
+}
+# Two letters that are also a word of English, Turkish, Uzbek …, typed alone, are that word.
+WORDLIKE = listed("no in id is it my me so to be by am as at do us ye la de es et ma na ne se si tu ve pa va mi")
+
+LARGE = "ncpxl"  # a country's capital, a province, a city of 100,000 or more
+LONGEST = 5  # words in a name
+
+How = Literal["name", "flag", "code", "city", "adjective", "fuzzy"]
+
+
+class Candidate(NamedTuple):
+    country: str
+    size: str  # see config/make_places.py; "a" for an adjective
+
+    @property
+    def region(self) -> bool:
+        return self.country in REGION
+
+
+class Mention(NamedTuple):
+    first: int  # index of its first word
+    last: int  # … and of the one after its last
+    phrase: str
+    candidates: tuple[Candidate, ...]
+    inflected: bool
+
+    @property
+    def kind(self) -> How:
+        return {"n": "name", "a": "adjective"}.get(self.candidates[0].size, "city")  # type: ignore[return-value]
+
+    @property
+    def country(self) -> str:
+        return self.candidates[0].country
+
+
+@dataclass(frozen=True)
+class CountryGuess:
+    country: str | None
+    how: How | None
+    matched: str
+    rest: str
+
+
+@dataclass(frozen=True)
+class Gazetteer:
+    """Names of countries, provinces and cities. Built once by ``load``; reads only, so safe in threads."""
+
+    _names: dict[str, tuple[Candidate, ...]] = field(repr=False)
+    _countries: frozenset[str] = field(repr=False)  # ISO 3166 alpha-2
+    _openers: frozenset[str] = field(repr=False)  # the first words of names of several words
+    _shy: frozenset[str] = field(repr=False)  # countries whose name is an everyday word too
+    _spelled: dict[int, list[tuple[str, str]]] = field(repr=False)  # by length: names to compare misspellings with
+
+    @classmethod
+    def load(cls) -> Gazetteer:
+        folder = Path(config.__file__).parent
+        names = _atlas(fold(gzip.decompress((folder / "places.tsv.gz").read_bytes()).decode("utf-8")))
+        shy: set[str] = set()
+        spelled: dict[int, list[tuple[str, str]]] = {}
+        for line in (folder / "places_extra.tsv").read_text("utf-8").splitlines():
+            place, tab, rest = line.partition("\t")
+            if line.startswith("#") or not tab:
+                continue
+            extra = [" ".join(word.folded for word in words(name)) for name in rest.split("|")]
+            if place == "~~":
+                shy.update(extra)
+            else:
+                names.update(dict.fromkeys(extra, _candidates(place)))
+        for name, found in names.items():
+            if len(name) < 6 or not found or " " in name or name in shy:
+                continue
+            country, size = found[0]
+            near = country in REGION
+            if (size == "n" and (near or name.isascii())) or (near and size in "cxl" and len(name) > 6):
+                spelled.setdefault(len(name), []).append((name, country))
+        openers = frozenset(name.partition(" ")[0] for name in names if " " in name)
+        countries = frozenset(found[0].country for found in names.values() if found and found[0].size == "n")
+        return cls(names, countries, openers, frozenset(shy), spelled)
+
+    def called(self, name: str) -> tuple[Candidate, ...]:
+        """The places of exactly this name, largest first."""
+        return self._names.get(" ".join(word.folded for word in words(name)), ())
+
+    def name(self, country: str, language: str) -> str:
+        """What ``country`` is called in ``language``; in English when that language has no name for it."""
+        for code in (language, language.split("-")[0], "en"):
+            try:
+                if found := Locale.parse(code, sep="-").territories.get(country):
+                    return str(found)
+            except (UnknownLocaleError, ValueError):
+                continue
+        return country
+
+    def country(self, text: str) -> CountryGuess:
+        """The country that somebody means who typed ``text``; ``rest`` is what else they said."""
+        text = clean(text)
+        found = words(text)
+        meant = [m for m in self._mentions(text, found) if self._is_meant(m, found)]
+        for how in ("name", "flag", "adjective", "code", "city", "fuzzy"):
+            match how:
+                case "flag":
+                    guess = _flag(text, self._countries)
+                case "code":
+                    guess = _code(text, found, self._countries)
+                case "fuzzy":
+                    guess = self._misspelled(text, found)
+                case _:
+                    guess = next((_guess(text, found, m) for m in meant if m.kind == how), None)
+            if guess:
+                return guess
+        return CountryGuess(None, None, "", text)
+
+    def concerned(self, text: str, dateline: Sequence[str] = ()) -> tuple[str, ...]:
+        """The countries that a text is about, sorted. ``dateline`` are the countries where it was written.
+
+        A country of the region counts wherever it is named, also by its people and its cities. One outside counts when
+        it is named as itself, not as a donor, a visitor, or part of an agency's name.
+        """
+        found = words(text)
+        mentions = [m for m in self._mentions(text, found) if self._is_said(m, text, found)]
+        named = {m.country for m in mentions if m.kind != "city"} | set(dateline)
+        concerned = {country for country in dateline if country in REGION}
+        aside = _bystanders(text, found, [m for m in mentions if m.kind == "name"])
+        for mention in mentions:
+            if mention.kind == "city":
+                here = next((c for c in mention.candidates if c.country in named), mention.candidates[0])
+                if here.region and not _only_a_name(text, found, mention):
+                    concerned.add(here.country)
+            elif mention.country in REGION or (mention.kind == "name" and mention not in aside):
+                concerned.add(mention.country)
+        return tuple(sorted(concerned))
+
+    def _mentions(self, text: str, found: Sequence[Word]) -> Iterator[Mention]:
+        """Everything in the text that bears the name of a place, the longest names first, none overlapping."""
+        at = 0
+        while at < len(found):
+            for stop, phrase in phrases(text, found, at, LONGEST if found[at].folded in self._openers else 1):
+                candidates = self._names.get(phrase)
+                inflected = False
+                if candidates is None:
+                    candidates, phrase = self._stem(phrase, found[at])
+                    inflected = candidates is not None
+                if candidates is not None:
+                    if candidates:
+                        yield Mention(at, stop, phrase, candidates, inflected)
+                    at = stop
+                    break
+            else:
+                at += 1
+
+    def _stem(self, phrase: str, seen: Word) -> tuple[tuple[Candidate, ...] | None, str]:
+        """A place's name inside longer words: "Афганистане", "বাংলাদেশের", "بالعراق"."""
+        for stem in _stems(phrase):
+            candidates = self._names.get(stem)
+            if candidates and len(stem) > 3 and stem not in self._shy:
+                first = candidates[0]
+                if first.size in "na" or (first.country in REGION and first.size in LARGE and seen.capital):
+                    return candidates, stem
+        return None, phrase
+
+    def _is_meant(self, mention: Mention, found: Sequence[Word]) -> bool:
+        """Whether a person who typed this in a message means the place."""
+        alone = all(word.folded in FILLERS for word in (*found[: mention.first], *found[mention.last :]))
+        first = found[mention.first]
+        inside = mention.first > 0 and first.cased and first.capital
+        if alone or mention.kind == "adjective":
+            return True
+        if mention.phrase in self._shy:
+            return inside
+        if mention.kind == "name":
+            return True
+        place = mention.candidates[0]
+        home = place.region or place.country == "TR"
+        if inside:
+            return place.size in "cx" or (home and place.size != "s")
+        shortest = 4 if home else 5
+        return len(mention.phrase) >= shortest and place.size in (LARGE if home else "cx")
+
+    def _is_said(self, mention: Mention, text: str, found: Sequence[Word]) -> bool:
+        """Whether a text that says this means the place: written with a capital, if its script has them, and large."""
+        first = found[mention.first]
+        if mention.phrase in self._shy and not (first.cased and first.capital and mention.first > 0):
+            return False
+        place = mention.candidates[0]
+        if mention.kind != "city":
+            # Russian and its neighbours write "афганский" small.
+            local = mention.inflected or mention.kind == "adjective" or place.region
+            return first.capital or (local and not mention.phrase.isascii())
+        if not first.capital or not any(c.region for c in mention.candidates):
+            return False
+        written = text[first.start : found[mention.last - 1].end]
+        after_preposition = mention.first > 0 and found[mention.first - 1].folded in PREPOSITIONS
+        if after_preposition:
+            return True
+        return place.size in LARGE and not (len(written) < 5 and written.isupper() and first.cased)
+
+    def _misspelled(self, text: str, found: Sequence[Word]) -> CountryGuess | None:
+        best: tuple[int, int, str] | None = None
+        for at, word in enumerate(found):
+            if len(word.folded) < 5 or word.folded in self._names:
+                continue
+            allowed = 1 if len(word.folded) < 8 else 2
+            near: dict[str, int] = {}
+            for length in range(len(word.folded) - allowed, len(word.folded) + allowed + 1):
+                for name, country in self._spelled.get(length, ()):
+                    distance = OSA.distance(word.folded, name, score_cutoff=allowed)
+                    if distance <= allowed:
+                        near[country] = min(distance, near.get(country, distance))
+            if near:
+                closest = min(near.values())
+                countries = [country for country, distance in near.items() if distance == closest]
+                if len(countries) == 1 and (best is None or closest < best[0]):
+                    best = (closest, at, countries[0])
+        if best is None:
+            return None
+        word = found[best[1]]
+        return CountryGuess(best[2], "fuzzy", text[word.start : word.end], _rest(text, word.start, word.end))
+
+
+def _atlas(text: str) -> dict[str, tuple[Candidate, ...]]:
+    names: dict[str, tuple[Candidate, ...]] = {}
+    for line in text.splitlines():
+        places, _, listed = line.partition("\t")
+        names.update(dict.fromkeys(listed.split("|"), _candidates(places)))
+    return names
+
+
+def _candidates(places: str) -> tuple[Candidate, ...]:
+    return tuple(Candidate(p[:2].upper(), p[2]) for p in places.split(",")) if places != "--" else ()
+
+
+# --- What a person types -------------------------------------------------------------------------------------------
+
+FILLERS = listed(
+    """
+    news the a in from about of for on at to please pls latest new update updates me show give i am im want
+    country and region republic city province district oblast область шаары viloyati dear sir hello hi salam any
+    what is there s kya ka ki ke se az dar ba man من از در به في عن اخبار خبر خبرونه новости в из на о про мне
+    хабар янгиликлар yangiliklar haber haberler খবর সংবাদ এর میں سے کی کے کا لە له
+    """
+)
+PREPOSITIONS = listed("in from near at around to outside toward towards")
+_DANGLING = regex.compile(
+    r"(?:^|\s)(?:in|from|about|for|of|to|on|at|the|в|из|на|о|про|در|از|به|في|من|عن|لە|له)$", regex.IGNORECASE
+)
+_EDGES = regex.compile(r"^[\s,.;:!?؟،۔।–—-]+|[\s,.;:!?؟،۔।–—-]+$")
+_FLAG = regex.compile(r"[\U0001F1E6-\U0001F1FF]{2}")
+
+
+def _guess(text: str, found: Sequence[Word], mention: Mention) -> CountryGuess:
+    start, end = found[mention.first].start, found[mention.last - 1].end
+    return CountryGuess(mention.country, mention.kind, text[start:end], _rest(text, start, end))
+
+
+def _rest(text: str, start: int, end: int) -> str:
+    """What is left when the country is taken out, without the "in" that led to it."""
+    before, after = _EDGES.sub("", text[:start]), _EDGES.sub("", text[end:])
+    while (shorter := _EDGES.sub("", _DANGLING.sub("", before))) != before:
+        before = shorter
+    return f"{before} {after}".strip()
+
+
+def _flag(text: str, countries: frozenset[str]) -> CountryGuess | None:
+    for match in _FLAG.finditer(text):
+        code = "".join(chr(ord(letter) - 0x1F1E6 + ord("A")) for letter in match.group())
+        if code in countries:
+            return CountryGuess(code, "flag", match.group(), _rest(text, *match.span()))
+    return None
+
+
+def _code(text: str, found: Sequence[Word], countries: frozenset[str]) -> CountryGuess | None:
+    """A code of two or three letters: alone in any case; of the region also in capitals inside a message."""
+    for word in found:
+        written = text[word.start : word.end]
+        code = written.upper()
+        alone = len(found) == 1
+        if code in CODES and (written.isupper() or len(found) <= 2):
+            country = CODES[code]
+        elif code == "US" and written.isupper() and (alone or not text.isupper()):
+            country = "US"
+        elif alone and len(code) == 2 and code.isascii() and code.isalpha() and written.lower() not in WORDLIKE:
+            country = code
+        else:
+            continue
+        if country in countries:
+            return CountryGuess(country, "code", written, _rest(text, word.start, word.end))
+    return None
+
+
+# --- Names inside words --------------------------------------------------------------------------------------------
+
+_BEFORE = ("وال", "بال", "فال", "کال", "ولل", "وب", "ول", "لل", "ال", "و", "ب", "ل", "ف", "ک")
+_AFTER = {
+    "arabic": ("یین", "یون", "یات", "یه", "ها", "های", "دا", "ی", "یش", "ه"),
+    "bengali": fold("ের ে য়ের য় তে কে র ি ী টি এর এ ও ই").split(),
+    "cyrillic": fold(
+        """
+    ский ская ское ские ского ской ских ским скими скую ском ами ах ям ях ов ом ем ой ою ей а у е ы и ю я о да
+    де та те дан ден тан тен га ге ка ке ға қа ни нин нинг нинки ды ди ты дын дин тын нын нун дун ро дагы дагы
+    лик лык
+    """
+    ).split(),
+    "latin": [
+        "dagi",
+        "daki",
+        "liklar",
+        "likler",
+        "lik",
+        "dan",
+        "den",
+        "da",
+        "de",
+        "ga",
+        "ge",
+        "ning",
+        "nin",
+        "ni",
+        "ye",
+        "e",
+        "i",
+    ],
+}
+
+
+def _stems(word: str) -> Iterator[str]:
+    """What a word would be without the endings, or Arabic prefixes, that its script is used to hang on names."""
+    first = word[0]
+    if "\u0600" <= first <= "\u06ff":
+        for before in ("", *_BEFORE):
+            if word.startswith(before):
+                bare = word[len(before) :]
+                if before:
+                    yield bare
+                yield from _without(bare, "arabic")
+    elif "\u0980" <= first <= "\u09ff":
+        yield from _without(word, "bengali")
+    elif "\u0400" <= first <= "\u04ff":
+        yield from _without(word, "cyrillic")
+    elif len(word) > 4:
+        yield from _without(word, "latin")
+
+
+def _without(word: str, script: str) -> Iterator[str]:
+    for after in _AFTER[script]:
+        if len(word) > len(after) + 2 and word.endswith(after):
+            yield word[: -len(after)]
+
+
+# --- Countries that stand by: donors, visitors, the names of agencies ----------------------------------------------
+
+# Between the members of a list of countries.
+_AND = regex.compile(r"[\s,;/&]*(?:(?:and|or|as well as|the|kingdom of|republic of)\b[\s,]*)*", regex.IGNORECASE)
+_GIVER = (
+    r"(?:co-?)?(?:fund|financ|support|sponsor|donat|contribut)\w*|grants?|donors?|generosity|delegat\w+|representatives?|"
+    r"officials?|experts?|ambassadors?|embass\w+|consulates?|visitors?|participants?|guests?|observers?|diplomats?|ministers?|"
+    r"ministr\w+|secretariats?|agenc\w+|departments?|directorates?|kingdom"
+)
+# Between the word for a giver or guest and its country only small words and capitals may stand:
+# "funded by the Ministry of Foreign Affairs of the Kingdom of …", "a delegation from …".
+_CHAIN = regex.compile(
+    rf"(?:\b(?i:{_GIVER})\s+(?:of|from|by)|\b(?i:ambassadors?|thanks)\s+to)\b"
+    r"(?:,?\s+(?:of|from|by|the|and|&|its|their|generous|financial|governments?|kingdom|people|republic|state|federal|\p{Lu}[\w&’'-]*))*"
+    r",?\s*$"
+)
+_GIVES = regex.compile(
+    r"(?:[’'`]s)?[\s-](?:co-?)?(?:funded|financed|backed|supported|sponsored|led)\b|"
+    r"(?:\s(?:has|have|had|also|generously|jointly|will))*\s(?:co-?)?(?:funds?|finances?|sponsors?|donate[sd]?|contribute[sd]?|funded|financed)\b"
+)
+_OWNS = regex.compile(
+    r"[’'`]s?\s+(?:\p{Lu}\w*\s+)*(?:Ministr|Secretariat|Embass|Ambassador|Agency|Minister|Department|Office)"
+)
+_VISIT = regex.compile(
+    r"\b(?:visit(?:s|ed|ing|ors?)?|delegations?|delegates|missions?|representatives|participants|attend\w*|joined|"
+    r"hosted|member states|donors?|funded|financed|meeting|conference|workshop|officials)\b",
+    regex.IGNORECASE,
+)
+_STOP = regex.compile(r"[.!?\n]\s")
+_CEREMONY = listed(
+    """process dialogue convention conventions declaration agreement protocol accord accords principles statement
+    consensus regulation treaty pact charter compact"""
+)
+_OFFICE = regex.compile(
+    r"\b(?:regional|liaison|head)\s+office\b[^.;:,]{0,60}$|\b(?:headquarters|secretariat)\s+(?:is\s+)?(?:based\s+)?in\s+$",
+    regex.I,
+)
+
+
+def _bystanders(text: str, found: Sequence[Word], named: Sequence[Mention]) -> set[Mention]:
+    """Of the countries named, those outside the region that only pay, visit or lend their name to an office."""
+    aside: set[Mention] = set()
+    for run in _runs(text, found, named):
+        outside = [m for m in run if m.candidates[0].country not in REGION]
+        if not outside:
+            continue
+        start, end = found[run[0].first].start, found[run[-1].last - 1].end
+        opens = max(
+            (stop.end() for stop in _STOP.finditer(text, max(0, start - 400), start)), default=max(0, start - 400)
+        )
+        closes = stop.start() if (stop := _STOP.search(text, end)) else len(text)
+        lead = text[max(opens, start - 160) : start]
+        if (
+            _CHAIN.search(lead)
+            or _GIVES.match(text, end)
+            or _OWNS.match(text, end)
+            or (len(outside) > 2 and _VISIT.search(text, opens, closes))
+        ):
+            aside.update(outside)
+    return aside
+
+
+def _runs(text: str, found: Sequence[Word], named: Sequence[Mention]) -> Iterator[list[Mention]]:
+    """Countries in a row: "Austria, Denmark and the Netherlands"."""
+    run: list[Mention] = []
+    for mention in named:
+        if run and not _AND.fullmatch(text, found[run[-1].last - 1].end, found[mention.first].start):
+            yield run
+            run = []
+        run.append(mention)
+    if run:
+        yield run
+
+
+def _only_a_name(text: str, found: Sequence[Word], mention: Mention) -> bool:
+    """Whether a city only lends its name ("the Almaty Process") or houses an office ("Regional Office in Tashkent")."""
+    after = found[mention.last] if mention.last < len(found) else None
+    if after and after.capital and after.folded in _CEREMONY:
+        return True
+    start = found[mention.first].start
+    return bool(_OFFICE.search(text[max(0, start - 100) : start]))

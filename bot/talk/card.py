@@ -1,0 +1,97 @@
+"""How one piece of news looks: pushed as a message of its own, or as an entry of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from bot.news.places import Gazetteer
+from bot.news.text import fold, one_line
+from bot.talk.turn import dated, listed
+from channels.contract import Choice, Message, Paragraph, Purpose, Span
+from config.messages import Phrases
+from storage.dispatches import Stored
+
+HEAD: Final = 60  # characters of first words, where there is no title
+TITLE: Final = 120
+
+
+def card(stored: Stored, p: Phrases, gazetteer: Gazetteer, *, full: bool = True) -> Message:
+    """The push of one dispatch. Not ``full``: without its buttons, for where several share one message."""
+    title, summary = _heading(stored)
+    choices = (
+        Choice(p.t("Why do I get this?"), f"/why {stored.id}"),
+        Choice(p.t("Fewer like this"), f"/fewer {stored.id}"),
+    )
+    paragraphs = ((Span(_where_and_when(stored, p, gazetteer)),), summary, (_source(stored),))
+    return Message(
+        title=title,
+        # Without a title the bold first words lead.
+        paragraphs=_present(paragraphs if title else (summary, paragraphs[0], paragraphs[2])),
+        choices=choices if full else (),
+        language=p.language,
+        rtl=p.rtl,
+        purpose=Purpose.news,
+    )
+
+
+def entry(stored: Stored, p: Phrases, gazetteer: Gazetteer) -> Paragraph:
+    """The same as one paragraph of a list."""
+    title, summary = _heading(stored)
+    where = Span(_where_and_when(stored, p, gazetteer))
+    head: Paragraph = (Span(title, bold=True),) if title else ()
+    lines = _present((head, summary, (where,), (_source(stored),)))
+    spans: list[Span] = []
+    for line in lines:
+        spans += [Span("\n"), *line] if spans else line
+    return tuple(spans)
+
+
+def _present(paragraphs: Sequence[Paragraph]) -> tuple[Paragraph, ...]:
+    return tuple(paragraph for paragraph in paragraphs if any(span.text for span in paragraph))
+
+
+def _heading(stored: Stored) -> tuple[str, Paragraph]:
+    """The title and the summary. No words twice: a title that only repeats the first words is none."""
+    title, summary = one_line(stored.title), one_line(stored.summary or stored.text)
+    if title and not fold(summary).startswith(fold(title.rstrip(" .…"))):
+        return _cut(title, TITLE), (Span(summary),)
+    head = _cut(summary, HEAD, mark="")
+    return "", (Span(head, bold=True), Span(summary[len(head) :]))
+
+
+def _cut(text: str, size: int, mark: str = "…") -> str:
+    """At most ``size`` characters, whole words."""
+    if len(text) <= size:
+        return text
+    head = text[: size + 1 - len(mark)]
+    return (head.rpartition(" ")[0] or head[: size - len(mark)]) + mark
+
+
+def _where_and_when(stored: Stored, p: Phrases, gazetteer: Gazetteer) -> str:
+    """ "Baghdad and Erbil, Iraq · 24 Nov 2026"."""
+    if stored.published:
+        when = dated(p, stored.published.date())
+    else:
+        when = p.t("seen on {date}", date=dated(p, stored.first_seen.date()))
+    where = _where(stored, p, gazetteer)
+    return f"{where} · {when}" if where else when
+
+
+def _where(stored: Stored, p: Phrases, gazetteer: Gazetteer) -> str:
+    """Where it was written; else the countries that it is about."""
+    towns: dict[str | None, list[str]] = {}
+    for place in stored.places:
+        towns.setdefault(place.get("country"), []).append(place["name"])
+    if not towns:
+        return listed(p, sorted(gazetteer.name(country, p.language) for country in stored.countries))
+    written = []
+    for country, names in towns.items():
+        land = gazetteer.name(country, p.language) if country else ""
+        here = listed(p, [name for name in names if name != land])
+        written.append(p.t("{town}, {country}", town=here, country=land) if here and land else here or land)
+    return "; ".join(written)
+
+
+def _source(stored: Stored) -> Span:
+    return Span(stored.source, link=stored.link)

@@ -1,0 +1,156 @@
+"""What can be typed: reading a line, and the table of all commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import regex
+from rapidfuzz import fuzz, process
+
+from bot.talk import consent, office, onboarding, search, subscription
+from bot.talk.turn import Turn
+from bot.talk.words import HELP, NEWS, key
+from channels.contract import Choice, Message
+from config.messages import Phrases
+
+Answering = Callable[[Turn, str], list[Message]]
+
+_SLASHED = regex.compile(r"[/／\\]\s?(?P<name>[^\s@/]{1,32})(?:@\w+)?(?:\s+(?P<argument>.*))?", regex.DOTALL)
+_SHORTEST: Final = 4  # letters of a command that a guess is made for
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A typed line: a command and what follows it. ``slashed``: certainly meant as one."""
+
+    command: str
+    argument: str = ""
+    slashed: bool = True
+
+
+def help_page(turn: Turn, _: str = "") -> list[Message]:
+    t = turn.p.t
+    return [
+        turn.reply(
+            t("Read: /news for the latest, or send the name of a country, a topic, or any words."),
+            t("Get news sent to you: /start, /countries, /topics, /subscribe Iraq, /unsubscribe Iraq, /mine"),
+            t("Talk to a person: /ask"),
+            t("You and us: /language, /privacy, /about"),
+            t("No more news: /stop"),
+            title=t("What you can do here"),
+            choices=[
+                Choice(t("News"), "/news"),
+                Choice(t("What I get"), "/mine"),
+                Choice(t("Ask a counsellor"), "/ask"),
+                Choice(t("Language"), "/language"),
+            ],
+        )
+    ]
+
+
+COMMANDS: Final[Mapping[str, Answering]] = {
+    "start": onboarding.start,
+    "news": search.news,
+    "subscribe": subscription.subscribe,
+    "unsubscribe": subscription.unsubscribe,
+    "mine": subscription.mine,
+    "countries": subscription.countries,
+    "topics": subscription.topics,
+    "language": onboarding.language,
+    "ask": office.ask,
+    "cancel": office.cancel,
+    "agree": onboarding.agree,
+    "later": onboarding.later,
+    "stop": subscription.stop,
+    "why": subscription.why,
+    "fewer": subscription.fewer,
+    "help": help_page,
+    "privacy": consent.privacy,
+    "about": consent.about,
+}
+
+# Other names that people try.
+_ALIASES: Final = {
+    "settings": "mine",
+    "subscriptions": "mine",
+    "me": "mine",
+    "menu": "help",
+    "commands": "help",
+    "lang": "language",
+    "languages": "language",
+    "country": "countries",
+    "topic": "topics",
+    "counsellor": "ask",
+    "counselor": "ask",
+    "contact": "ask",
+    "latest": "news",
+    "sub": "subscribe",
+    "unsub": "unsubscribe",
+    "quit": "stop",
+    "end": "stop",
+    "terms": "privacy",
+}
+
+# Without a slash these take words after them ("news Iraq"); all others are commands only as the whole of a message.
+_OPEN: Final = frozenset(["news", "subscribe", "unsubscribe"])
+
+
+def read(text: str) -> Line | None:
+    """The command in a line, if it holds one; an unknown one only with its slash."""
+    if match := _SLASHED.fullmatch(text):
+        name = match["name"].casefold()
+        return Line(_ALIASES.get(name, name), (match["argument"] or "").strip())
+    whole = key(text)
+    name = _ALIASES.get(whole, whole)
+    if whole in NEWS:
+        return Line("news", slashed=False)
+    if whole in HELP:
+        return Line("help", slashed=False)
+    if name in COMMANDS:
+        return Line(name, slashed=False)
+    first, _, rest = text.partition(" ")
+    first = key(first)
+    if rest and first in _OPEN | NEWS:
+        return Line(first if first in _OPEN else "news", rest.strip(), slashed=False)
+    return None
+
+
+def closest(name: str) -> str | None:
+    """The command that a misspelt one is most like."""
+    known = [*COMMANDS, *_ALIASES]
+    near = process.extractOne(name, known, scorer=fuzz.ratio, score_cutoff=65) if len(name) >= _SHORTEST else None
+    return _ALIASES.get(near[0], near[0]) if near else None
+
+
+def unknown(turn: Turn, name: str) -> list[Message]:
+    """A slash and a word that is no command."""
+    near = closest(name)
+    if near is None:
+        return help_page(turn)
+    t = turn.p.t
+    return [
+        turn.reply(
+            t("There is no command /{name}. Did you mean /{near}?", name=name[:32], near=near),
+            choices=[Choice(f"/{near}", f"/{near}"), Choice(t("Help"), "/help")],
+        )
+    ]
+
+
+def menu(p: Phrases) -> list[tuple[str, str]]:
+    """For a platform's list of commands: those that people need, and what each does."""
+    t = p.t
+    return [
+        ("news", t("Read the latest news")),
+        ("mine", t("What I get, and why")),
+        ("countries", t("Choose countries")),
+        ("topics", t("Choose topics")),
+        ("ask", t("Ask a counsellor")),
+        ("language", t("Change the language")),
+        ("start", t("Start, or start again")),
+        ("stop", t("Stop all news")),
+        ("privacy", t("What is kept about me")),
+        ("about", t("Who we are")),
+        ("help", t("What you can do here")),
+    ]

@@ -1,0 +1,235 @@
+"""From an update to its answer: kept first, then handled once, each person's in order.
+
+Keeping is one transaction, and only then is the platform told that we have it. Handling is another: the update, what it
+changes of the person, and the replies that it calls for are committed together, or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from bot.clock import Clock
+from bot.delivery.compose import encode
+from channels.contract import (
+    AnyUpdate,
+    Attached,
+    Channel,
+    Left,
+    Limits,
+    Message,
+    Pressed,
+    Receipt,
+    Renamed,
+    Said,
+    Started,
+    paragraph,
+)
+from config.messages import Phrases
+from storage import deliveries, people, updates
+from storage.database import Connection, Database, Priority
+from storage.keys import KeyStore
+from storage.people import Address, Person
+from storage.updates import Incoming, Waiting
+
+log = structlog.get_logger()
+
+KINDS: Mapping[str, type[AnyUpdate]] = {
+    kind.__name__: kind for kind in (Said, Pressed, Attached, Started, Left, Renamed, Receipt)
+}
+
+
+class Answers(Protocol):
+    """What the inbox asks of the conversation."""
+
+    def answer(
+        self, conn: Connection, person: Person, update: AnyUpdate, *, limits: Limits, now: datetime
+    ) -> list[Message]: ...
+
+
+class Failed(Exception):
+    """Handling this update went wrong; nothing of it was kept."""
+
+    def __init__(self, waiting: Waiting) -> None:
+        super().__init__(waiting.id)
+        self.waiting = waiting
+
+
+class Inbox:
+    """Keeps what comes in and has it answered."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        keys: KeyStore,
+        clock: Clock,
+        conversation: Answers,
+        channels: Mapping[str, Channel],
+        speak: Callable[[str | None], Phrases],
+        answered: Callable[[str], None],
+    ) -> None:
+        """``answered`` is called with an account's name when there are replies for it."""
+        self._db = db
+        self._keys = keys
+        self._clock = clock
+        self._conversation = conversation
+        self._channels = channels
+        self._speak = speak
+        self._answered = answered
+        self._new = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def take(self, account: str, incoming: Sequence[AnyUpdate]) -> None:
+        """Keep these updates; when it returns they are durable and the platform may be told."""
+        channel = self._channels[account]
+        rows = [Incoming(u.id, u.address, type(u).__name__, u.at, msgspec.json.encode(u), u.group) for u in incoming]
+        kept = await self._db.write(
+            updates.receive, self._keys, channel.kind, account, rows, self._clock.now(), priority=Priority.update
+        )
+        log.info("received", account=account, updates=len(rows), new=kept)
+        self._new.set()
+        for update in incoming:
+            if isinstance(update, Pressed):
+                task = asyncio.create_task(self._acknowledge(channel, update))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    async def _acknowledge(channel: Channel, pressed: Pressed) -> None:
+        with contextlib.suppress(Exception):
+            await channel.acknowledge(pressed)
+
+    async def run(self) -> None:
+        """Handle what waits, until cancelled. Looks each second for what other processes kept."""
+        while True:
+            self._new.clear()
+            try:
+                while await self.handle_one():
+                    pass
+            except Exception:
+                log.exception("inbox")
+                await self._clock.sleep(1)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._new.wait()
+
+    async def handle_one(self) -> bool:
+        """Handle the oldest update that waits; False when none does."""
+        try:
+            account = await self._db.write(self._handle, priority=Priority.update)
+        except Failed as failed:
+            log.error("update failed", update=failed.waiting.id, fault=type(failed.__cause__).__name__)
+            account = await self._db.write(self._set_aside, failed.waiting, priority=Priority.update)
+        if account:
+            self._answered(account)
+        return account is not None
+
+    # ── In one transaction ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _handle(self, conn: Connection) -> str | None:
+        waiting = updates.next_waiting(conn, self._keys)
+        if waiting is None:
+            return None
+        try:
+            update = msgspec.json.decode(waiting.body, type=KINDS[waiting.kind])
+            address = people.address(conn, waiting.address_id)
+            person = people.lock(conn, address.person_id)
+            messages = self._answer(conn, address, person, update, waiting)
+            now = self._clock.now()
+            for message in messages:
+                self._queue(conn, address, message, now, waiting.id)
+            updates.handled(conn, waiting.id, now)
+        except Exception as error:
+            raise Failed(waiting) from error
+        return waiting.account
+
+    def _answer(
+        self, conn: Connection, address: Address, person: Person, update: AnyUpdate, waiting: Waiting
+    ) -> list[Message]:
+        now = self._clock.now()
+        if isinstance(update, Renamed):
+            people.rename(conn, self._keys, address.id, update.to)
+            return []
+        if isinstance(update, Left):
+            self._left(conn, address, person, update, now)
+            return []
+        # Platforms repeat and reorder: what is older than their last block opens nothing again (S4).
+        if address.left_at is not None and update.at <= address.left_at:
+            return []
+        if not isinstance(update, Receipt):
+            people.heard(conn, address.id, max(update.at, address.heard_at or update.at))
+            people.change(conn, person.id, seen_at=now)
+            deliveries.reopen(conn, person.id, now)
+        limits = self._channels[waiting.account].limits
+        return self._conversation.answer(conn, person, update, limits=limits, now=now)
+
+    def _left(self, conn: Connection, address: Address, person: Person, update: Left, now: datetime) -> None:
+        if address.heard_at is not None and update.at < address.heard_at:
+            return
+        people.lost(conn, address.id, update.why or "left", update.at)
+        if not people.reachable(conn, person.id):
+            people.stop(conn, person.id, now)
+
+    def _queue(self, conn: Connection, address: Address, message: Message, now: datetime, update_id: int) -> None:
+        deliveries.reply(
+            conn,
+            self._keys,
+            address=address,
+            message=encode(message),
+            purpose=str(message.purpose),
+            now=now,
+            update_id=update_id,
+        )
+
+    def _set_aside(self, conn: Connection, waiting: Waiting) -> str:
+        """Try again later; after the last time say so to the person, and keep the words for whoever mends the fault."""
+        if updates.failed(conn, waiting.id):
+            address = people.address(conn, waiting.address_id)
+            phrases = self._speak(people.get(conn, address.person_id).language)
+            sorry = phrases.t(
+                "Sorry, something went wrong on our side. Your message is kept. Please try again in a while."
+            )
+            message = Message((paragraph(sorry),), language=phrases.language, rtl=phrases.rtl)
+            self._queue(conn, address, message, self._clock.now(), waiting.id)
+        return waiting.account
+
+
+class Driver(Protocol):
+    """Who drives an account; only while they do may its platform be polled."""
+
+    channel: Channel
+    driving: bool
+
+
+async def listen(driver: Driver, inbox: Inbox, clock: Clock) -> None:
+    """Poll a platform while we drive its account: two pollers would take each other's updates."""
+    channel = driver.channel
+    while True:
+        if not driver.driving:
+            await clock.sleep(0.2)
+            continue
+        try:
+            if incoming := await channel.poll():
+                await _kept(inbox, channel.account, incoming, clock)
+        except Exception:
+            log.exception("poll", account=channel.account)
+            await clock.sleep(1)
+
+
+async def _kept(inbox: Inbox, account: str, incoming: Sequence[AnyUpdate], clock: Clock) -> None:
+    """Polling again tells the platform that we have these: so not before they are kept (C6)."""
+    while True:
+        try:
+            await inbox.take(account, incoming)
+        except Exception:
+            log.exception("cannot keep updates", account=account, updates=len(incoming))
+            await clock.sleep(1)
+        else:
+            return

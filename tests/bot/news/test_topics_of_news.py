@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.news.topics import Topics, labels
+
+ABOUT = [
+    ("Migrant workers signed contracts.", "labour-migration"),
+    ("She is a migrant worker.", "labour-migration"),
+    ("Labor migration and vocational training", "labour-migration"),
+    ("Scholarships for students at universities", "education-scholarships"),
+    ("Visas are issued at the consulates.", "visas-pathways"),
+    ("Reintegration of returnees", "return-reintegration"),
+    ("Border crossings were closed by border guards.", "border-management"),
+    ("Smugglers ask for ransom.", "trafficking-smuggling"),
+    ("Refugees and asylum seekers", "asylum-refugees"),
+    ("Stress and fear after the journey", "psychosocial"),
+    ("Remittances of the diaspora", "diaspora-development"),
+    ("The Migrant Resource Center offers counseling.", "services-contacts"),
+    ("Women can call our hotline about a job offer.", "labour-migration women-gender services-contacts"),
+    # --- word boundaries and plurals
+    ("This is our custom.", ""),
+    ("Customs officers", "border-management"),
+    ("A televised advisory about Visalia", ""),
+    ("the asylums", "asylum-refugees"),
+    # --- names of bodies say nothing of the news
+    ("The European Asylum Support Office (EASO) was there.", ""),
+    ("The Ministry of Labour and Social Affairs and the Ministry of Refugees and Repatriation met.", ""),
+    (
+        "They met the ministries of Foreign Affairs, Migration and Displacement, Labour & Social Affairs.",
+        "",
+    ),
+    ("The Norwegian Refugee Council and the Federal Office for Migration and Refugees", ""),
+    ("The State Secretariat for Migration hired women.", "women-gender"),
+    ("The Ministry of Refugees and Repatriation counts refugees.", "asylum-refugees"),
+    ("", ""),
+]
+TYPED = [
+    ("jobs", "labour-migration"),
+    ("Job", "labour-migration"),
+    ("scholarship", "education-scholarships"),
+    ("scholarhip", "education-scholarships"),
+    ("return", "return-reintegration"),
+    ("return-reintegration", "return-reintegration"),
+    ("I want to go home", "return-reintegration"),
+    ("reintergration", "return-reintegration"),
+    ("Study abroad and scholarships", "education-scholarships"),
+    ("show me news about jobs please", "labour-migration"),
+    ("visa", "visas-pathways"),
+    ("vissa", "visas-pathways"),
+    ("asylum", "asylum-refugees"),
+    ("refugges", "asylum-refugees"),
+    ("women", "women-gender"),
+    ("mental health", "psychosocial"),
+    ("BORDERS", "border-management"),
+    ("hotline", "services-contacts"),
+]
+NO_TOPIC = ["", "hello", "stop", "help", "no", "start", "menu", "more", "Iraq", "😀", "how are you", "کار", "x" * 5000]
+
+
+@pytest.mark.parametrize(("text", "slugs"), ABOUT, ids=[row[0][:50] for row in ABOUT])
+def test_a_text_has_the_topics_of_its_keywords(topics: Topics, text: str, slugs: str) -> None:
+    assert topics.of(text) == tuple(slugs.split())
+
+
+def test_a_title_counts_too(topics: Topics) -> None:
+    assert topics.of("It opened.", title="New scholarships") == ("education-scholarships",)
+
+
+@pytest.mark.parametrize(("typed", "slug"), TYPED)
+def test_a_person_types_a_topic(topics: Topics, typed: str, slug: str) -> None:
+    assert topics.named(typed) == slug
+
+
+@pytest.mark.parametrize("typed", NO_TOPIC)
+def test_other_words_are_no_topic(topics: Topics, typed: str) -> None:
+    assert topics.named(typed) is None
+
+
+def test_each_topic_is_named_by_its_slug_and_its_label(topics: Topics) -> None:
+    for slug in topics.slugs:
+        assert topics.named(slug) == topics.named(topics.label(slug)) == slug
+
+
+def test_each_keyword_gives_its_topic(topics: Topics) -> None:
+    for written, slug in [pair for pairs in topics._keywords.values() for pair in pairs]:
+        assert slug in topics.of(f"We spoke of {written} today."), written
+
+
+def test_the_labels_to_translate_are_those_of_the_taxonomy(topics: Topics) -> None:
+    assert labels(str) == {slug: topics.label(slug) for slug in topics.slugs}
+    assert len(topics.slugs) == 14
+
+
+@given(text=st.text(max_size=200))
+def test_topics_of_any_text_are_in_the_order_of_the_taxonomy(topics: Topics, text: str) -> None:
+    found = topics.of(text)
+    assert list(found) == [slug for slug in topics.slugs if slug in found]
