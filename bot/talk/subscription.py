@@ -268,12 +268,15 @@ def countries_page(turn: Turn, *, more: bool = False, here: bool = False, note: 
 def topics_page(turn: Turn, *, here: bool = False, note: str = "") -> Message:
     """Topics as toggles that stay where they are."""
     t, person = turn.p.t, turn.person
-    choices = [
+    toggles = [
         _toggle(turn.topic(slug), f"/topics {{}}{slug}", slug in person.topics, wide=True) for slug in turn.topics.slugs
     ]
-    choices.append(Choice(t("Back"), "/countries back"))
-    choices.append(Choice(_ticked(t("All topics"), person.all_topics), "/topics all"))
-    choices.append(Choice(t("Done"), "/topics done"))
+    everything = Choice(_ticked(t("All topics"), person.all_topics), "/topics all", wide=True)
+    back, done = Choice(t("Back"), "/countries back"), Choice(t("Done"), "/topics done")
+    # What most people want comes first, for fourteen topics reach below a telephone's screen; where there are few
+    # buttons the last ones are the buttons.
+    roomy = turn.limits.choices > len(toggles)
+    choices = [everything, *toggles, back, done] if roomy else [*toggles, back, everything, done]
     return turn.reply(
         note,
         follows(turn)
