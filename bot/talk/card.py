@@ -14,6 +14,7 @@ from storage.dispatches import Stored
 
 HEAD: Final = 60  # characters of first words, where there is no title
 TITLE: Final = 120
+PAUSES: Final = (", ", "; ", ". ", "، ", "؛ ", "۔ ", "। ")
 
 
 def card(stored: Stored, p: Phrases, gazetteer: Gazetteer, *, full: bool = True) -> Message:
@@ -23,7 +24,7 @@ def card(stored: Stored, p: Phrases, gazetteer: Gazetteer, *, full: bool = True)
         Choice(p.t("Why do I get this?"), f"/why {stored.id}"),
         Choice(p.t("Fewer like this"), f"/fewer {stored.id}"),
     )
-    paragraphs = ((Span(_where_and_when(stored, p, gazetteer)),), summary, (_source(stored),))
+    paragraphs = ((Span(_where_and_when(stored, p, gazetteer)),), summary, (_source(stored, p),))
     return Message(
         title=title,
         # Without a title the bold first words lead.
@@ -40,7 +41,7 @@ def entry(stored: Stored, p: Phrases, gazetteer: Gazetteer) -> Paragraph:
     title, summary = _heading(stored)
     where = Span(_where_and_when(stored, p, gazetteer))
     head: Paragraph = (Span(title, bold=True),) if title else ()
-    lines = _present((head, summary, (where,), (_source(stored),)))
+    lines = _present((head, summary, (where,), (_source(stored, p),)))
     spans: list[Span] = []
     for line in lines:
         spans += [Span("\n"), *line] if spans else line
@@ -56,8 +57,15 @@ def _heading(stored: Stored) -> tuple[str, Paragraph]:
     title, summary = one_line(stored.title), one_line(stored.summary or stored.text)
     if title and not fold(summary).startswith(fold(title.rstrip(" .…"))):
         return _cut(title, TITLE), (Span(summary),)
-    head = _cut(summary, HEAD, mark="")
+    head = _first_words(summary)
     return "", (Span(head, bold=True), Span(summary[len(head) :]))
+
+
+def _first_words(text: str) -> str:
+    """What leads where there is no title: up to where the thought pauses, or whole words."""
+    head = _cut(text, HEAD, mark="")
+    pause = max(head.rfind(mark) for mark in PAUSES) if head != text else -1
+    return head[: pause + 1] if pause + 1 >= HEAD // 2 else head
 
 
 def _cut(text: str, size: int, mark: str = "…") -> str:
@@ -93,5 +101,5 @@ def _where(stored: Stored, p: Phrases, gazetteer: Gazetteer) -> str:
     return "; ".join(written)
 
 
-def _source(stored: Stored) -> Span:
-    return Span(stored.source, link=stored.link)
+def _source(stored: Stored, p: Phrases) -> Span:
+    return Span(p.t("Source: {name}", name=stored.source), link=stored.link)

@@ -38,7 +38,10 @@ def keep(turn: Turn, words: str) -> list[Message]:
         turn.reply(
             t("Thank you. Your question is with our counsellors."),
             answers_when(turn),
-            t("The answer arrives on this page. Your receipt number brings you back to it.")
+            t(
+                "The answer arrives on this page. To come back later, keep the number that “{button}” gives you.",
+                button=t("Keep my place"),
+            )
             if turn.limits.sitting
             else t("The answer arrives here."),
             t("To add something, send /ask again."),

@@ -12,7 +12,7 @@ from rapidfuzz import fuzz, process
 from bot.talk.card import entry
 from bot.talk.turn import MISSED, SAY, Turn, said
 from bot.talk.wanted import Wanted, code, paged, read
-from bot.talk.words import NEWS, PERSONAL, key, plain_words
+from bot.talk.words import NEWS, PERSONAL, PLEA, key, plain_words
 from channels.contract import Choice, Message, Paragraph, Span
 from storage import dispatches
 from storage.database import Connection
@@ -173,6 +173,8 @@ def free(turn: Turn, text: str, commands: Sequence[str]) -> list[Message]:
         certain = tuple(country for country in wanted.countries if country not in wanted.likely)
         wanted = replace(wanted, countries=certain)
     if not PERSONAL.isdisjoint(said_words) and not asked and (long or not wanted.something):
+        return [_a_person(turn, wanted)]
+    if not PLEA.isdisjoint(said_words) and not asked and not wanted.something:
         return [_a_person(turn, wanted)]
     terms = terms_of(wanted.unknown)
     if found := (terms or wanted.something) and find(turn.conn, wanted, terms, None):

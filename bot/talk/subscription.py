@@ -49,7 +49,10 @@ def begun(turn: Turn, *, here: bool = False) -> Message:
     return turn.reply(
         follows(turn),
         t("We write to you soon after there is something new. Some days that is nothing."),
-        t("News arrives while this page is open. Your receipt number brings you back to it later.")
+        t(
+            "News arrives while this page is open. To come back later, keep the number that “{button}” gives you.",
+            button=t("Keep my place"),
+        )
         if turn.limits.sitting
         else "",
         t("To stop, send STOP at any time."),

@@ -161,6 +161,14 @@ threaten smuggler smugglers alone
 """)
 
 
+# Who asks for help and names nothing asks for a person.
+PLEA: Final = _each("""
+help me please rescue save
+کمک مساعدة ساعدوني مدد مرسته یارمەتی alîkarî সাহায্য
+помогите помощь помоги yordam жардам көмек ёрӣ кумак yardım imdat
+""")
+
+
 def is_stop(text: str) -> bool:
     """Whether the whole message asks us to stop."""
     return key(text) in STOP

@@ -33,7 +33,7 @@ async def test_a_card_with_a_title(talk: Talk, gazetteer: Gazetteer) -> None:
         places=[{"name": "Baghdad", "country": "IQ"}, {"name": "Erbil", "country": "IQ"}],
     )
     assert plain(message) == (
-        "Jobs fair\n\nBaghdad and Erbil, Iraq · 23 Nov 2026\n\nAll are welcome.\n\nSilk Routes (https://news.example.org/1)"
+        "Jobs fair\n\nBaghdad and Erbil, Iraq · 23 Nov 2026\n\nAll are welcome.\n\nSource: Silk Routes (https://news.example.org/1)"
     )
     assert message.purpose is Purpose.news
     assert [(choice.label, choice.say) for choice in message.choices] == [

@@ -320,7 +320,7 @@ async def test_a_sitting_says_how_news_reaches_an_open_page(talk: Talk) -> None:
     await page.press("Next")
     await page.press("All topics")
     assert "while this page is open" in page.heard
-    assert "receipt number" in page.heard
+    assert "“Keep my place”" in page.heard
 
 
 async def test_the_story_is_the_same_on_both_databases(

@@ -55,6 +55,13 @@ async def test_reading(library: Talk, label: str, typed: str, there: str, not_th
     assert not_there is None or not_there not in library.heard
 
 
+@pytest.mark.parametrize("words", ["can you help me", "please help", "Помогите пожалуйста", "ساعدوني من فضلكم"])
+async def test_who_asks_for_help_is_offered_a_person_and_no_list_of_news(talk: Talk, words: str) -> None:
+    await talk.db.write(kept, "We help", "This service can help you with a visa. Please ask. ساعدوني Помогите")
+    await talk.say(words)
+    assert talk.buttons[0] == "Ask a counsellor"
+
+
 async def test_an_entry_has_title_place_date_summary_and_link(talk: Talk) -> None:
     await talk.db.write(
         kept,
@@ -65,7 +72,7 @@ async def test_an_entry_has_title_place_date_summary_and_link(talk: Talk) -> Non
     )
     await talk.say("/news")
     assert (
-        "Jobs fair\nAll are welcome.\nErbil, Iraq · 23 Nov 2026\nSilk Routes (https://example.org/fair)" in talk.heard
+        "Jobs fair\nAll are welcome.\nErbil, Iraq · 23 Nov 2026\nSource: Silk Routes (https://example.org/fair)" in talk.heard
     )
 
 
