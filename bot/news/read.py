@@ -54,6 +54,8 @@ class Reader:
             raise Unreadable(f"The document is larger than {LARGEST // 1024**2} MB. Choose a source with fewer items.")
         text = decode(raw, content_type)
         if not text.strip():
+            if kind == "dateline":  # a text file that nobody has written to yet
+                return Reading(())
             raise Unreadable("The document is empty. Check the address of the source.")
         match kind or _kind(text):
             case "feed" if text.lstrip("\ufeff \r\n\t").startswith(("{", "[")):

@@ -6,10 +6,11 @@ import asyncio
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.delivery.pace import Pace
+from bot.delivery.pace import NotNow, Pace
 from channels.contract import Limits
 
 
@@ -36,7 +37,8 @@ async def drive(pace: Pace, clock: HandClock, wanted: list[tuple[int, str, bool]
     turns: list[tuple[float, str, int]] = []
 
     async def one(priority: int, who: str, group: bool) -> None:
-        await pace.turn(priority, who, group=group)
+        async with pace.turn(priority, who, group=group):
+            pass
         turns.append((clock.time, who, priority))
 
     running = asyncio.create_task(pace.run())
@@ -95,22 +97,73 @@ async def test_an_answer_overtakes_a_broadcast() -> None:
     assert turns[0][1] == "answer"
 
 
-async def test_nothing_leaves_while_the_account_is_held_and_a_person_who_waits_delays_nobody_else() -> None:
+async def test_whoever_waits_is_sent_away_when_the_account_is_held_and_nobody_goes_until_then() -> None:
+    clock = HandClock()
+    pace = Pace(Limits(per_second=10), clock)
+    waits = asyncio.create_task(drive(pace, clock, [(5, "early", False)]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    pace.hold(7)
+    with pytest.raises(NotNow):
+        await waits
+    with pytest.raises(NotNow):
+        await drive(pace, clock, [(5, "meanwhile", False)])
+    clock.time += pace.held
+    assert len(await drive(pace, clock, [(5, "afterwards", False)])) == 1
+
+
+async def test_nobody_goes_any_more_when_the_session_ends() -> None:
+    clock = HandClock()
+    pace = Pace(Limits(per_second=10), clock)
+    pace.close()
+    with pytest.raises(NotNow):
+        await drive(pace, clock, [(5, "late", False)])
+
+
+async def test_a_person_who_waits_delays_nobody_else() -> None:
     clock = HandClock()
     pace = Pace(Limits(per_second=10, per_address=0.1), clock)
-    begun = clock.time
-    pace.hold(7)
     turns = await drive(pace, clock, [(5, "slow", False), (5, "slow", False), (5, "other", False)])
-    assert turns[0][0] >= begun + 7
     assert [who for _, who, _ in turns] == ["slow", "other", "slow"]
+    assert pace.rest("slow") > 9
+    assert pace.rest("somebody new") == 0
 
 
 async def test_who_stops_waiting_takes_no_turn() -> None:
     clock = HandClock()
     pace = Pace(Limits(per_second=10), clock)
-    gives_up = asyncio.create_task(pace.turn(0, "gone"))
+
+    async def one() -> None:
+        async with pace.turn(0, "gone"):
+            raise AssertionError("never")
+
+    gives_up = asyncio.create_task(one())
     await asyncio.sleep(0)
     gives_up.cancel()
     await asyncio.sleep(0)
     turns = await drive(pace, clock, [(5, "stays", False)])
     assert [who for _, who, _ in turns] == ["stays"]
+
+
+async def test_news_leaves_room_for_answers_among_the_requests_under_way() -> None:
+    clock = HandClock()
+    pace = Pace(Limits(per_second=1000, at_once=4), clock)
+    answered = asyncio.Event()
+    under_way: list[str] = []
+
+    async def one(priority: int, who: str) -> None:
+        async with pace.turn(priority, who):
+            under_way.append(who)
+            await answered.wait()
+
+    news = [asyncio.create_task(one(5, f"news{n}")) for n in range(5)]
+    running = asyncio.create_task(pace.run())
+    await asyncio.sleep(0.05)
+    assert under_way == ["news0", "news1"]
+    replies = [asyncio.create_task(one(0, f"answer{n}")) for n in range(3)]
+    await asyncio.sleep(0.05)
+    assert under_way == ["news0", "news1", "answer0", "answer1"]
+    answered.set()
+    await asyncio.wait_for(asyncio.gather(*news, *replies), 5)
+    assert under_way[4] == "answer2"
+    running.cancel()

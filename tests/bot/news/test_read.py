@@ -102,6 +102,10 @@ def test_a_feed_is_known_by_its_bytes(reader: Reader, raw: bytes) -> None:
     assert [dispatch.title for dispatch in reader.read(raw).dispatches] == ["A"]
 
 
+def test_a_text_file_that_nobody_has_written_to_yet_holds_no_news(reader: Reader) -> None:
+    assert reader.read(b"\n", "dateline").dispatches == ()
+
+
 UNREADABLE = [
     ("nothing", b"", None, "empty"),
     ("only spaces", b" \n\xc2\xa0", None, "empty"),

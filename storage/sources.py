@@ -1,0 +1,137 @@
+"""The places that dispatches come from, and how each was when it was last asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage.rows import insert
+from storage.schema import sources
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    id: int
+    name: str
+    kind: str
+    url: str
+    every_seconds: float
+    trusted: bool
+    allow_private: bool
+    origin: str  # 'file' | 'added'
+    state: str  # 'on' | 'off' | 'dropped'
+    why: str
+    etag: str
+    last_modified: str
+    failures: int
+    next_at: datetime | None
+    fetched_at: datetime | None
+    succeeded_at: datetime | None
+    first_fetched_at: datetime | None
+
+
+_SOURCE = sa.select(*(sources.c[name] for name in Source.__dataclass_fields__))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A source as an operator states it."""
+
+    name: str
+    kind: str
+    url: str
+    every_seconds: float
+    trusted: bool = False
+    allow_private: bool = False
+
+
+def put(conn: Connection, wanted: Wanted, origin: str) -> Source:
+    """Add it, or bring what the operator states up to date. Another address starts it afresh."""
+    known = by_name(conn, wanted.name)
+    values = {name: getattr(wanted, name) for name in Wanted.__dataclass_fields__} | {"origin": origin}
+    if known is None:
+        conn.execute(insert(conn, sources).values(**values))
+    else:
+        if known.url != wanted.url or known.kind != wanted.kind:
+            values |= {"etag": "", "last_modified": "", "failures": 0, "first_fetched_at": None, "next_at": None}
+        if known.state == "dropped" or known.url != wanted.url:
+            values |= {"state": "on", "why": ""}
+        conn.execute(sources.update().where(sources.c.id == known.id).values(**values))
+    source = by_name(conn, wanted.name)
+    assert source is not None  # noqa: S101
+    return source
+
+
+def settle(conn: Connection, wanted: Sequence[Wanted]) -> list[Source]:
+    """Make the sources of the settings file the ones that are watched; those added by command stay."""
+    for source in wanted:
+        put(conn, source, "file")
+    names = [source.name for source in wanted]
+    conn.execute(
+        sources.update()
+        .where(sources.c.origin == "file", sources.c.name.not_in(names))
+        .values(state="dropped", why="no longer in the settings")
+    )
+    return watched(conn)
+
+
+def watched(conn: Connection) -> list[Source]:
+    return [Source(*row) for row in conn.execute(_SOURCE.where(sources.c.state == "on").order_by(sources.c.id))]
+
+
+def all_of_them(conn: Connection) -> list[Source]:
+    return [Source(*row) for row in conn.execute(_SOURCE.where(sources.c.state != "dropped").order_by(sources.c.name))]
+
+
+def by_name(conn: Connection, name: str) -> Source | None:
+    row = conn.execute(_SOURCE.where(sources.c.name == name)).first()
+    return Source(*row) if row else None
+
+
+def get(conn: Connection, source_id: int) -> Source | None:
+    row = conn.execute(_SOURCE.where(sources.c.id == source_id)).first()
+    return Source(*row) if row else None
+
+
+def fetched(
+    conn: Connection, source_id: int, now: datetime, next_at: datetime, *, etag: str = "", last_modified: str = ""
+) -> None:
+    """It answered. ``etag`` and ``last_modified`` are sent back the next time; empty ones keep what was known."""
+    values: dict[str, object] = {
+        "fetched_at": now,
+        "succeeded_at": now,
+        "next_at": next_at,
+        "failures": 0,
+        "why": "",
+        "first_fetched_at": sa.func.coalesce(sources.c.first_fetched_at, sa.literal(now, sources.c.fetched_at.type)),
+    }
+    if etag or last_modified:
+        values |= {"etag": etag, "last_modified": last_modified}
+    conn.execute(sources.update().where(sources.c.id == source_id).values(**values))
+
+
+def failed(conn: Connection, source_id: int, now: datetime, next_at: datetime, why: str, *, off: bool = False) -> None:
+    """It did not. ``off`` after too many times in a row: a person has to look."""
+    values: dict[str, object] = {"fetched_at": now, "next_at": next_at, "why": why, "failures": sources.c.failures + 1}
+    if off:
+        values["state"] = "off"
+    conn.execute(sources.update().where(sources.c.id == source_id).values(**values))
+
+
+def postponed(conn: Connection, source_id: int, next_at: datetime, why: str) -> None:
+    """It asked to be left alone until then; not a failure."""
+    conn.execute(sources.update().where(sources.c.id == source_id).values(next_at=next_at, why=why))
+
+
+def switch(conn: Connection, name: str, state: str, next_at: datetime) -> bool:
+    """On or off, by a person's word. False when there is no such source."""
+    changed = conn.execute(
+        sources.update()
+        .where(sources.c.name == name, sources.c.state != "dropped")
+        .values(state=state, why="" if state == "on" else "switched off", failures=0, next_at=next_at)
+    )
+    return changed.rowcount == 1
