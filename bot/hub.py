@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 from collections.abc import Coroutine, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ from channels.contract import Channel
 from channels.webchat import WebChat
 from config.messages import Phrases, languages, phrases
 from config.settings import Settings
-from storage import chats, deliveries, dispatches, sources, updates
-from storage.database import Connection, Database, Priority
+from storage import chats, deliveries, dispatches, people, sources, updates
+from storage.database import Database, Priority
 from storage.keys import KeyStore
 from storage.sources import Wanted
 from storage.upgrade import upgrade, versions
@@ -248,7 +248,16 @@ class Hub:
             self._wake_all()
 
     async def _tidy(self) -> None:
-        await self.db.write(tidy, self.clock.now(), self.settings, priority=Priority.bulk)
+        """Forget what was kept long enough, a little at a time, so that nobody waits for it."""
+        now, kept = self.clock.now(), timedelta(days=self.settings.organisation.kept_days)
+        bulk = Priority.bulk
+        for forget in (updates.forget, deliveries.forget):
+            while await self.db.write(forget, now, priority=bulk):
+                pass
+        await self.db.write(chats.forget, now, kept, priority=bulk)
+        while keys := await self.db.write(people.forget, now, kept, priority=bulk):
+            for key_id in keys:
+                await asyncio.to_thread(self.keys.destroy, key_id)
 
     # ── What a shell command may ask of a hub that runs ──────────────────────────────────────────────────────────────
 
@@ -277,13 +286,6 @@ class Hub:
 
         deeds = (ping, news_approve, news_move, source_put, source_switch)
         return {deed.__name__: deed for deed in deeds}
-
-
-def tidy(conn: Connection, now: datetime, settings: Settings) -> None:
-    """Forget what was kept long enough."""
-    updates.forget(conn, now)
-    deliveries.forget(conn, now)
-    chats.forget(conn, now, timedelta(days=settings.organisation.kept_days))
 
 
 async def prepare(settings: Settings, db: Database) -> None:

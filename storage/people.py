@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,17 @@ from sqlalchemy.engine import Connection
 
 from storage.keys import KeyStore
 from storage.rows import insert
-from storage.schema import addresses, deliveries, people, person_countries, person_topics, questions, told, wills
+from storage.schema import (
+    addresses,
+    chat_receipts,
+    deliveries,
+    people,
+    person_countries,
+    person_topics,
+    questions,
+    told,
+    wills,
+)
 
 ADDRESS = "address"  # the purpose that an address is sealed for
 UNFINISHED = ("pending", "claimed", "sending", "closed")  # states of a delivery that may still be sent
@@ -30,6 +40,7 @@ class Person:
     language: str | None
     agreed: bool
     subscribed: bool
+    since: datetime | None  # subscribed since then
     all_topics: bool
     all_countries: bool
     regional: bool
@@ -212,6 +223,7 @@ def get(conn: Connection, person_id: int) -> Person:
         language=row.language,
         agreed=row.agreed_at is not None,
         subscribed=row.subscribed,
+        since=row.since,
         all_topics=row.all_topics,
         all_countries=row.all_countries,
         regional=row.regional,
@@ -323,3 +335,32 @@ def waiting_questions(conn: Connection, keys: KeyStore) -> list[dict[str, object
         }
         for row in rows
     ]
+
+
+GUEST = timedelta(days=7)
+
+
+def forget(conn: Connection, now: datetime, kept: timedelta, limit: int = 200) -> list[str]:
+    """Questions older than ``kept`` go; and so does, with all that hangs on them, who never agreed to anything, said
+    nothing for a week, and left no question and no receipt.
+
+    Returns the keys of those who were forgotten, for the key store to destroy; ``limit`` at the most: again until it is
+    empty.
+    """
+    conn.execute(questions.delete().where(questions.c.asked_at < now - kept))
+    asked = sa.select(questions.c.person_id)
+    returning = sa.select(addresses.c.person_id).join(chat_receipts, chat_receipts.c.address_id == addresses.c.id)
+    guests = (
+        sa.select(people.c.id, people.c.key_id)
+        .where(
+            people.c.agreed_at.is_(None),
+            people.c.seen_at < now - GUEST,
+            people.c.kind == "person",
+            people.c.id.not_in(asked),
+            people.c.id.not_in(returning),
+        )
+        .limit(limit)
+    )
+    found = conn.execute(guests).all()
+    conn.execute(people.delete().where(people.c.id.in_([row.id for row in found])))
+    return [row.key_id for row in found]

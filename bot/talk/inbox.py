@@ -17,6 +17,11 @@ import structlog
 
 from bot.clock import Clock
 from bot.delivery.compose import encode
+from bot.delivery.fault import named
+from bot.delivery.pace import either
+from bot.delivery.fault import named
+from bot.delivery.pace import either
+from bot.delivery.pace import either
 from channels.contract import (
     AnyUpdate,
     Attached,
@@ -39,6 +44,12 @@ from storage.people import Address, Person
 from storage.updates import Incoming, Waiting
 
 log = structlog.get_logger()
+
+LOOK = 1.0  # seconds after which what other processes kept is found
+GLANCE = 0.2  # seconds after which a poller sees that it no longer drives
+
+LOOK = 1.0  # seconds after which what other processes kept is found
+GLANCE = 0.2  # seconds after which a poller sees that it no longer drives
 
 KINDS: Mapping[str, type[AnyUpdate]] = {
     kind.__name__: kind for kind in (Said, Pressed, Attached, Started, Left, Renamed, Receipt)
@@ -108,24 +119,27 @@ class Inbox:
 
     async def run(self) -> None:
         """Handle what waits, until cancelled. Looks each second for what other processes kept."""
-        while True:
-            self._new.clear()
-            try:
-                while await self.handle_one():
-                    pass
-            except Exception:
-                log.exception("inbox")
-                await self._clock.sleep(1)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._new.wait()
+        try:
+            while True:
+                self._new.clear()
+                try:
+                    while await self.handle_one():
+                        pass
+                except Exception as error:
+                    log.error("inbox broke off", fault=named(error))
+                    await self._clock.sleep(1)
+                await either(self._clock, LOOK, self._new)
+        finally:
+            for task in self._tasks:
+                task.cancel()
 
     async def handle_one(self) -> bool:
         """Handle the oldest update that waits; False when none does."""
         try:
             account = await self._db.write(self._handle, priority=Priority.update)
         except Failed as failed:
-            log.error("update failed", update=failed.waiting.id, fault=type(failed.__cause__).__name__)
+            fault = named(failed.__cause__ or failed)
+            log.error("update failed", update=failed.waiting.id, attempts=failed.waiting.attempts + 1, fault=fault)
             account = await self._db.write(self._set_aside, failed.waiting, priority=Priority.update)
         if account:
             self._answered(account)
@@ -205,22 +219,40 @@ class Driver(Protocol):
     """Who drives an account; only while they do may its platform be polled."""
 
     channel: Channel
-    driving: bool
+
+    @property
+    def driving(self) -> bool: ...
 
 
 async def listen(driver: Driver, inbox: Inbox, clock: Clock) -> None:
     """Poll a platform while we drive its account: two pollers would take each other's updates."""
-    channel = driver.channel
+    account = driver.channel.account
     while True:
         if not driver.driving:
-            await clock.sleep(0.2)
+            await clock.sleep(GLANCE)
             continue
         try:
-            if incoming := await channel.poll():
-                await _kept(inbox, channel.account, incoming, clock)
-        except Exception:
-            log.exception("poll", account=channel.account)
+            if incoming := await _polled(driver, clock):
+                await _kept(inbox, account, incoming, clock)
+        except Exception as error:
+            log.error("cannot poll", account=account, fault=named(error))
             await clock.sleep(1)
+
+
+async def _polled(driver: Driver, clock: Clock) -> Sequence[AnyUpdate]:
+    """What a poll brings; nothing when somebody else drives before it ends. Then they will be told the same."""
+    poll = asyncio.ensure_future(driver.channel.poll())
+    glance: asyncio.Future[None] | None = None
+    try:
+        while driver.driving and not poll.done():
+            glance = asyncio.ensure_future(clock.sleep(GLANCE))
+            await asyncio.wait({poll, glance}, return_when=asyncio.FIRST_COMPLETED)
+            glance.cancel()
+        return poll.result() if poll.done() else ()
+    finally:
+        poll.cancel()
+        if glance:
+            glance.cancel()
 
 
 async def _kept(inbox: Inbox, account: str, incoming: Sequence[AnyUpdate], clock: Clock) -> None:
@@ -228,8 +260,8 @@ async def _kept(inbox: Inbox, account: str, incoming: Sequence[AnyUpdate], clock
     while True:
         try:
             await inbox.take(account, incoming)
-        except Exception:
-            log.exception("cannot keep updates", account=account, updates=len(incoming))
+        except Exception as error:
+            log.error("cannot keep updates", account=account, updates=len(incoming), fault=named(error))
             await clock.sleep(1)
         else:
             return

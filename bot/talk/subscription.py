@@ -73,7 +73,7 @@ def mine(turn: Turn, _: str = "", *, here: bool = False) -> list[Message]:
                 stopped, language, choices=[start, Choice(t("News"), "/news"), Choice(t("Help"), "/help")], here=here
             )
         ]
-    since = getattr(person, "since", None)
+    since = person.since
     return [
         turn.reply(
             follows(turn),

@@ -283,3 +283,25 @@ async def test_questions_wait_for_a_counsellor_oldest_first(db: Database, keys: 
     await db.write(ask, "2", "first", 10)
     waiting = await db.read(people.waiting_questions, keys)
     assert [question["words"] for question in waiting] == ["first", "second"]
+
+
+async def test_who_never_agreed_and_says_nothing_for_a_week_is_forgotten_and_nobody_else(
+    db: Database, keys: KeyStore
+) -> None:
+    def story(conn: Connection) -> list[str]:
+        def guest(name: str) -> Address:
+            return people.meet(conn, keys, "telegram", "main", name, NOW)
+
+        asked, agreed, silent = guest("asked"), guest("agreed"), guest("silent")
+        people.keep_question(conn, keys, people.get(conn, asked.person_id), "Where?", after(days=6))
+        people.agree(conn, agreed.person_id, "1", NOW)
+        return [silent.key_id, asked.key_id]
+
+    silent_key, asked_key = await db.write(story)
+    kept = after(days=90) - NOW
+    assert await db.write(people.forget, after(days=7), kept) == []
+    assert await db.write(people.forget, after(days=7, seconds=1), kept) == [silent_key]
+    assert await db.write(people.forget, after(days=7, seconds=1), kept) == []
+    # The question goes when its time is over, and then its asker.
+    assert await db.write(people.forget, after(days=97), kept) == [asked_key]
+    assert await db.read(count, schema.people) == 1
