@@ -520,6 +520,14 @@ def test_in_an_empty_folder_there_is_nothing_and_nothing_is_made(serai: Shell, t
     assert list(serai.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("typed", ["news approve 1", "news hold 1", "news withdraw 1", "source on x", "source off x"])
+def test_what_is_changed_in_the_wrong_folder_makes_nothing_there(serai: Shell, typed: str) -> None:
+    ran = serai(*typed.split())
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("There is no database here (var/serai.db).")
+    assert list(serai.folder.iterdir()) == []
+
+
 def test_a_source_can_be_added_before_the_first_run(serai: Shell) -> None:
     ran = serai("source", "add", "iom", "feed", "https://example.org/rss.xml")
     assert ran.code == 0
@@ -611,6 +619,7 @@ def test_while_somebody_holds_the_data_nothing_is_written_and_no_table_is_change
     serai: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data, "TRIES", 1)
+    monkeypatch.setattr("storage.lock.TRIES", 1)
     serai("source", "add", "iom", "feed", "https://example.org/rss.xml")
     with HubLock(serai.folder / "var" / "serai.lock"):
         before = of_the_database(serai.folder / "var")
@@ -622,8 +631,10 @@ def test_while_somebody_holds_the_data_nothing_is_written_and_no_table_is_change
         assert of_the_database(serai.folder / "var") == before
 
 
-def test_tables_of_another_version_are_brought_up_to_date_only_when_no_hub_runs(serai: Shell, sqlite_url: str) -> None:
-    serai.export(SERAI_DATABASE_URL=f"sqlite:///{serai.folder}/var/serai.db")
+def test_tables_of_another_version_are_brought_up_to_date_only_when_no_hub_runs(
+    serai: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.lock.TRIES", 1)
     (serai.folder / "var").mkdir()
     (serai.folder / "var" / "serai.db").touch()
     with HubLock(serai.folder / "var" / "serai.lock"):

@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bot.cli.run import address
+from config.settings import load
 from storage import people
 from storage.keys import KeyStore
 from storage.lock import HubLock, held_by
@@ -46,9 +48,9 @@ def test_in_an_empty_folder_the_hub_runs_and_its_sample_speaks(serai: Shell) -> 
         said = running.until(">> var/sample.txt")
         assert "Keep a second copy" in said
         assert RUNNING in said
-        address = re.search(r"Web chat  (http://127\.0\.0\.1:\d+)$", said, re.MULTILINE)
-        assert address
-        assert httpx.get(address[1]).status_code == 200
+        look = re.search(r"Web chat  (http://127\.0\.0\.1:\d+)$", said, re.MULTILINE)
+        assert look
+        assert httpx.get(look[1]).status_code == 200
         speak = said.splitlines()[-1].strip()
         assert speak.startswith("printf ")
 
@@ -86,6 +88,23 @@ def test_a_hub_with_a_source_or_settings_of_its_own_has_no_sample(serai: Shell, 
         assert running.end(signal.SIGTERM, STOPS_WITHIN) == 0
     assert "sample" not in running.said
     assert not (serai.folder / "var" / "sample.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("web", "printed"),
+    [
+        ({}, "http://127.0.0.1:8080"),
+        ({"PORT": "0"}, "http://127.0.0.1:41234"),
+        ({"HOST": "0.0.0.0", "PORT": "0"}, "http://127.0.0.1:41234"),  # noqa: S104
+        ({"HOST": "::", "PORT": "0"}, "http://[::1]:41234"),
+        ({"HOST": "::1", "PORT": "0"}, "http://[::1]:41234"),
+        ({"HOST": "localhost", "PORT": "0"}, "http://localhost:41234"),
+        ({"PORT": "0", "PUBLIC_URL": "https://hub.example.org/"}, "https://hub.example.org"),
+    ],
+)
+def test_the_printed_address_is_one_that_a_browser_opens(web: dict[str, str], printed: str) -> None:
+    settings = load({f"SERAI_WEB__{name}": web[name] for name in web}, account_kinds={}, cwd=Path("/nowhere"))
+    assert address(settings, settings.web.port or 41234) == printed
 
 
 # ── Commands beside a hub ────────────────────────────────────────────────────────────────────────────────────────────

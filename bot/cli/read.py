@@ -1,0 +1,160 @@
+"""Commands that show what the hub makes of something, and keep nothing: ``serai read``, ``serai country``."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from bot.cli.data import log_to_stderr
+from bot.cli.terminal import Json, Stop, local, say, say_json, warn
+
+if TYPE_CHECKING:
+    from bot.news.dispatch import Dispatch
+    from bot.news.fetch import Fresh
+    from bot.news.read import Reading
+
+Kind = Literal["feed", "dateline", "page", "reliefweb"]
+
+
+def _no_option(_: type, place: str) -> None:
+    if place.startswith("-") and place != "-":
+        raise ValueError(f"There is no option {place} here.")
+
+
+# Without the hyphen allowed, "-" is taken for an option.
+Place = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option)]
+
+
+def read(place: Place, /, *, kind: Kind | None = None, as_json: Json = False) -> None:
+    """Show what the hub reads in a file, a web address or - (standard input). Keeps nothing.
+
+    Example: serai read news.txt --kind dateline --json
+
+    Parameters
+    ----------
+    place
+        A path, an http(s) address, or - for standard input.
+    kind
+        What it is; when not given, its content tells.
+    """
+    must_be_readable(kind)
+    log_to_stderr()
+    if re.match("https?://", place, re.IGNORECASE):
+        # Private addresses too: it is the person's own machine that asks.
+        fetched = asyncio.run(fetch(place, allow_private=True))
+        show(read_all(fetched.body, kind, fetched.url, fetched.content_type), as_json)
+    else:
+        show(read_all(_bytes_of(place), kind), as_json)
+
+
+def must_be_readable(kind: str | None) -> None:
+    if kind in ("page", "reliefweb"):
+        raise Stop(f'Reading sources of the kind "{kind}" comes later; for now there are "feed" and "dateline".')
+
+
+def read_all(raw: bytes, kind: str | None, url: str = "", content_type: str = "") -> Reading:
+    from bot.news.read import Reader
+
+    return Reader.load().read(raw, kind, url=url, content_type=content_type)
+
+
+def _bytes_of(place: str) -> bytes:
+    from bot.news.read import LARGEST
+
+    if place == "-":
+        if sys.stdin.isatty():
+            warn("Reading what you type; end with Ctrl-D on a line of its own.")
+        return sys.stdin.buffer.read(LARGEST + 1)  # enough to be told that it is too much
+    try:
+        with Path(place).open("rb") as document:
+            return document.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is no name of a file"
+        raise Stop(f"{place}: {why}. Give a file, an http(s) address, or - for standard input.") from None
+
+
+async def fetch(url: str, *, allow_private: bool, local_files: bool = False) -> Fresh:
+    from bot.news.fetch import Failed, Fetcher, Fresh
+
+    fetcher = Fetcher(clock=lambda: datetime.now(UTC))
+    try:
+        answer = await fetcher.fetch(url, allow_private=allow_private, local_files=local_files)
+    finally:
+        await fetcher.close()
+    if isinstance(answer, Fresh):
+        return answer
+    raise Stop(f"{url}: {answer.why if isinstance(answer, Failed) else 'gave nothing new; try again later'}")
+
+
+def show(reading: Reading, as_json: bool) -> None:
+    if as_json:
+        say_json([dispatch.as_json() for dispatch in reading.dispatches])
+    else:
+        for number, dispatch in enumerate(reading.dispatches, 1):
+            _show(number, dispatch)
+        aside = f", {len(reading.set_aside)} set aside" if reading.set_aside else ""
+        say(f"{len(reading.dispatches)} read{aside}.")
+    for item in reading.set_aside:
+        warn(f"set aside: {item.where}: {item.why}")
+
+
+def _show(number: int, dispatch: Dispatch) -> None:
+    facts = {
+        "identity": dispatch.identity,
+        "title": dispatch.title,
+        "text": dispatch.text.replace("\n", "\n" + " " * 20),
+        "link": dispatch.link,
+        "places": "; ".join(f"{place.name} ({place.country or '?'})" for place in dispatch.places),
+        "dateline_country": dispatch.dateline_country or "",
+        "countries": ", ".join(dispatch.countries) or "none: regional",
+        "topics": ", ".join(dispatch.topics) or "none",
+        "language": dispatch.language or "not known",
+        "published": local(dispatch.published) if dispatch.published else "",
+        "summary": dispatch.summary,
+    }
+    say(f"{number}.", "bold")
+    for name, value in facts.items():
+        if value:
+            say(f"  {name:<16}  {value}")
+    say()
+
+
+def country(
+    *text: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    as_json: Json = False,
+) -> None:
+    """Tell which country somebody means, in any language; - answers each line of standard input.
+
+    Example: serai country news from Kabul --json
+
+    Parameters
+    ----------
+    text
+        Words as a person types them, or - for standard input.
+    """
+    from bot.news.places import Gazetteer
+
+    if not text:
+        raise Stop("Say what somebody typed: serai country news from Kabul")
+    gazetteer = Gazetteer.load()
+    for line in _lines() if text == ("-",) else (" ".join(text),):
+        guess = gazetteer.country(line)
+        name = gazetteer.name(guess.country, "en") if guess.country else None
+        if as_json:
+            answer = {"country": guess.country, "name": name, "how": guess.how, "matched": guess.matched}
+            say_json(answer, in_lines=True)
+        else:
+            say(f"{guess.country} {name}" if guess.country else "no country")
+
+
+def _lines() -> Iterator[str]:
+    """Each line of standard input as it comes, whatever bytes are in it."""
+    for line in sys.stdin.buffer:
+        yield line.decode("utf-8", "replace").strip("\r\n")
