@@ -42,9 +42,9 @@ class Looks:
     at: list[int] = field(default_factory=list)
 
     async def __call__(self, source_id: int) -> None:
-        self.at.append(source_id)
         soon = now() + timedelta(seconds=QUARTER)
         await self.db.write(sources.fetched, source_id, now(), soon)
+        self.at.append(source_id)
 
 
 @asynccontextmanager
@@ -56,7 +56,6 @@ async def running(
     holder: str = "here",
 ) -> AsyncIterator[Schedule]:
     schedule = Schedule(db=db, clock=SystemClock(), holder=holder, look=look, plan=plan, tidy=nothing)
-    before = asyncio.all_tasks()
     task = asyncio.create_task(schedule.run())
     try:
         yield schedule
@@ -64,8 +63,12 @@ async def running(
         task.cancel()
         await asyncio.wait([task], timeout=5)
         assert task.cancelled()
-        left = {task for task in asyncio.all_tasks() - before if "Sources" not in repr(task.get_coro())}
-        assert left == set()
+        assert tasks_of(schedule) == []
+
+
+def tasks_of(schedule: Schedule) -> list[str]:
+    frames = {task.get_name(): getattr(task.get_coro(), "cr_frame", None) for task in asyncio.all_tasks()}
+    return [name for name, frame in frames.items() if frame and frame.f_locals.get("self") is schedule]
 
 
 async def put(db: Database, name: str, every: float = QUARTER, url: str = "https://news.example/feed") -> int:
@@ -357,6 +360,7 @@ async def test_it_ends_at_once_in_the_middle_of_a_look(db: Database) -> None:
         await asyncio.sleep(60)
 
     await put(db, "a", 1)
-    async with running(db, look):
+    async with running(db, look) as schedule:
         await asyncio.wait_for(begun.wait(), 5)
+        assert len(tasks_of(schedule)) == 3  # its own, planning, and the look
     assert await leader(db) == ""

@@ -46,7 +46,8 @@ async def tap(bot: TelegramStandIn, chat: int, label: str) -> SentMessage:
                     return message, data
         return None
 
-    message, data = await eventually(newest)
+    found: tuple[SentMessage, str] = await eventually(newest)
+    message, data = found
     before = len(bot.calls)
     bot.press(chat, message.message_id, data)
     answers = ("sendmessage", "editmessagetext")

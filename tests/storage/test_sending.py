@@ -323,6 +323,16 @@ async def test_a_driver_that_was_replaced_marks_nothing(db: Database, keys: KeyS
     assert await db.read(count, schema.told) == 0
 
 
+async def test_a_driver_that_was_replaced_ends_nothing_either(db: Database, keys: KeyStore) -> None:
+    address, news = await db.write(news_for_one, keys)
+    old = await db.write(drive)
+    await db.write(deliveries.claim, "main", old, NOW, 10)
+    await db.write(people.stop, address.person_id, NOW)
+    await db.write(drive)
+    assert await db.write(mark, keys, news, old) is None
+    assert (await row_of(db, news)).state == "claimed"
+
+
 async def test_a_row_that_another_session_claimed_is_not_ours_to_mark(db: Database, keys: KeyStore) -> None:
     _, news = await db.write(news_for_one, keys)
     old = await db.write(drive)

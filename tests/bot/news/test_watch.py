@@ -448,6 +448,14 @@ async def test_an_edit_and_something_new_in_one_look_are_told_apart(world: World
     assert await world.pushed() == [CAMPS]
 
 
+async def test_of_two_that_look_like_what_is_listed_no_more_one_is_its_edit(small: World) -> None:
+    source = await small.watched(paragraphs(VISAS, IRAQ), kind="dateline")
+    other = EDITED.replace("News", "More news")
+    look = await small.look(source, paragraphs(VISAS, f"Erbil, Iraq: {EDITED}", f"Erbil, Iraq: {other}"))
+    assert (len(look.changed), len(look.new)) == (1, 1)
+    assert {EDITED, other} <= set(await small.texts())
+
+
 async def test_an_edit_of_something_posted_under_another_guid_as_well_is_no_news(small: World) -> None:
     source = await small.watched(rss([VISAS]))
     await small.look(source, rss([Item(BORDERS, guid="2"), Item(BORDERS, guid="1"), VISAS]))
@@ -587,6 +595,84 @@ async def test_names_too_long_for_an_index_stop_nothing(world: World) -> None:
     for note in ("", "again"):
         await world.look(source, rss([Item(BORDERS, link=link), VISAS], note))
     assert await world.pushed() == [BORDERS]
+
+
+class Newsroom:
+    """One piece of news after the other, shown as a text that grows and as a feed that shows the latest; edited, taken
+    back, posted again, moved about, by chance but the same for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.current: list[str] = []  # each news in its present wording
+        self.first: list[str] = []
+        self.numbers: list[int] = []  # the guid of each in the feed
+        self.listed: set[int] = set()  # in the text
+
+    def write(self) -> None:
+        number = len(self.current)
+        self.first.append(story(f"subject number {number}".replace(str(number), SUBJECTS[number])))
+        self.current.append(self.first[-1])
+        self.numbers.append(number)
+        self.listed.add(number)
+
+    def happens(self) -> None:
+        number = self.chance.randrange(len(self.current))
+        match self.chance.choice(("write", "write", "edit", "edit", "back", "post again", "drop", "return", "nothing")):
+            case "write":
+                self.write()
+            case "edit":
+                words = self.current[number].split(" ")
+                words[self.chance.randrange(16, len(words))] = self.chance.choice(("neither", "always", "perhaps"))
+                self.current[number] = " ".join(words)
+            case "back":
+                self.current[number] = self.first[number]
+            case "post again":
+                self.numbers[number] += 1_000
+            case "drop":
+                self.listed.discard(number)
+            case "return":
+                self.listed.add(number)
+
+    def text(self) -> bytes:
+        listed = [self.current[number] for number in sorted(self.listed)]
+        self.chance.shuffle(listed)
+        return paragraphs(*listed) if listed else b"Nothing is new here today, come back another day please."
+
+    def feed(self) -> bytes:
+        latest = list(zip(self.numbers, self.current, strict=True))[-6:]
+        return rss(Item(text, guid=str(number)) for number, text in reversed(latest))
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_two_sources_do_with_the_same_news_it_is_kept_once_and_told_once(
+    small: World, seed: int
+) -> None:
+    room = Newsroom(seed)
+    room.write()
+    text = await small.watched(room.text(), "text", "dateline")
+    latest = await small.watched(room.feed(), "feed")
+    nothing_yet = len(await small.everything())
+    for _ in range(30):
+        room.happens()
+        if room.chance.random() < 0.2:
+            small.watch = small.restarted()
+        small.says(room.text(), "text")
+        small.says(room.feed(), "feed")
+        for source in room.chance.sample([text, latest], 2):
+            if room.chance.random() < 0.1:
+                with pytest.raises(KilledError):
+                    await small.restarted(Dying(small.db)).look(source)  # type: ignore[arg-type]
+            await small.look(source)
+        kept = [dispatch.text for dispatch in await small.everything() if "Nothing is new" not in dispatch.text]
+        assert sorted(word(text) for text in kept) == sorted(word(text) for text in room.current)
+        assert len(await small.broadcasts()) == len(await small.everything()) - nothing_yet
+        shown = set(room.current[-6:]) | {room.current[number] for number in room.listed}
+        assert shown <= set(kept)
+
+
+def word(text: str) -> str:
+    """Which news it is, in whatever wording."""
+    return " ".join(text.split(" ")[:6])
 
 
 # ── How a source is ──────────────────────────────────────────────────────────────────────────────────────────────────
