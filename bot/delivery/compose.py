@@ -17,6 +17,8 @@ from storage.database import Database
 from storage.deliveries import Marked
 from storage.dispatches import Stored
 
+KEPT = 200  # of (broadcast, language)
+
 
 def encode(message: Message) -> bytes:
     """A message as it is kept until it is sent."""
@@ -25,6 +27,10 @@ def encode(message: Message) -> bytes:
 
 def decode(kept: bytes) -> Message:
     return msgspec.json.decode(kept, type=Message)
+
+
+class CannotBeWorded(Exception):
+    """This message never, however often it is tried; its cause says why."""
 
 
 class Composer:
@@ -44,16 +50,23 @@ class Composer:
         self._fitted: OrderedDict[tuple[int, str], tuple[Part, ...]] = OrderedDict()
 
     async def parts(self, marked: Marked) -> tuple[Part, ...]:
-        """Its parts; none when the dispatch is no longer there."""
+        """Its parts; none when the dispatch is no longer there. A fault of the database is not ``CannotBeWorded``."""
         if marked.message is not None:
-            return self._channel.fit(decode(marked.message))
+            kept = marked.message
+            return self._fit(lambda: decode(kept))
         phrases = self._speak(marked.language)
         key = (marked.broadcast_id or 0, phrases.language)
         if key not in self._fitted:
             dispatch = await self._db.read(dispatches.get, marked.dispatch_id or 0)
             if dispatch is None:
                 return ()
-            self._fitted[key] = self._channel.fit(self._card(dispatch, phrases))
-            while len(self._fitted) > 200:
+            self._fitted[key] = self._fit(lambda: self._card(dispatch, phrases))
+            while len(self._fitted) > KEPT:
                 self._fitted.popitem(last=False)
         return self._fitted[key]
+
+    def _fit(self, word: Callable[[], Message]) -> tuple[Part, ...]:
+        try:
+            return self._channel.fit(word())
+        except Exception as error:
+            raise CannotBeWorded from error

@@ -19,9 +19,6 @@ from bot.clock import Clock
 from bot.delivery.compose import encode
 from bot.delivery.fault import named
 from bot.delivery.pace import either
-from bot.delivery.fault import named
-from bot.delivery.pace import either
-from bot.delivery.pace import either
 from channels.contract import (
     AnyUpdate,
     Attached,
@@ -44,9 +41,6 @@ from storage.people import Address, Person
 from storage.updates import Incoming, Waiting
 
 log = structlog.get_logger()
-
-LOOK = 1.0  # seconds after which what other processes kept is found
-GLANCE = 0.2  # seconds after which a poller sees that it no longer drives
 
 LOOK = 1.0  # seconds after which what other processes kept is found
 GLANCE = 0.2  # seconds after which a poller sees that it no longer drives

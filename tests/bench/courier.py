@@ -91,15 +91,18 @@ async def run(url: str, directory: Path, people: int, profile: bool) -> None:
                 await office.people(*range(first, min(first + 500, people + 1)))
             await office.news("Some words, as many as a short piece of news has. " * 6)
             profiler = cProfile.Profile()
-            begun = time.perf_counter()
+            begun, worked = time.perf_counter(), time.process_time()
             if profile:
                 profiler.enable()
             async with office.driving():
                 await until(lambda: len(timed.times["part_sent"]) >= people, 600)
-                total = time.perf_counter() - begun
+                total, worked = time.perf_counter() - begun, time.process_time() - worked
                 profiler.disable()
                 await office.ends("sent")
-            print(f"{url.split(':')[0]}: {people} messages in {total:.1f} s: {people / total:,.0f} a second")
+            print(
+                f"{url.split(':')[0]}: {people} messages in {total:.1f} s: {people / total:,.0f} a second, "
+                f"{worked / people * 1000:.1f} ms of processor for each"
+            )
             timed.show(total)
             if profile:
                 pstats.Stats(profiler).sort_stats("tottime").print_stats(25)

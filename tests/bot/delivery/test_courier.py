@@ -131,6 +131,7 @@ async def test_what_waits_for_its_turn_when_a_hold_begins_can_still_be_stopped(
     office: Office, bot: TelegramStandIn
 ) -> None:
     """A row marked before a long hold would go out after it, whatever the person said meanwhile (promise 5)."""
+    office.channel.limits = replace(office.channel.limits, per_second=5)
     everyone = await office.people(*range(1, 30))
     bot.throttle(2)
     async with office.driving():
@@ -140,6 +141,7 @@ async def test_what_waits_for_its_turn_when_a_hold_begins_can_still_be_stopped(
             await office.db.write(people.stop, address.person_id, office.clock.now())
         await office.ends("stopped")
     assert bot.sent == []
+    assert bot.held_429 == 1
 
 
 async def test_replies_to_one_person_keep_their_order_across_a_later(office: Office, bot: TelegramStandIn) -> None:
