@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -18,11 +18,14 @@ from typing import Any
 
 import structlog
 
+from bot.accounts import adapter
 from bot.clock import Clock, SystemClock
 from bot.control import ControlServer, serve
 from bot.delivery.compose import Composer
 from bot.delivery.courier import Courier
 from bot.delivery.plan import plan
+from bot.erasure import Eraser
+from bot.news import kinds
 from bot.news.fetch import Fetcher
 from bot.news.places import Gazetteer
 from bot.news.read import Reader
@@ -35,12 +38,11 @@ from bot.talk.inbox import Inbox, listen
 from bot.web.chat import Bell, ChatSettings, poster
 from bot.web.languages import Speech
 from bot.web.server import Web, app
-from channels import telegram
 from channels.contract import Channel
 from channels.webchat import WebChat
 from config.messages import Phrases, languages, phrases
 from config.settings import Settings
-from storage import chats, deliveries, dispatches, people, sources, updates
+from storage import chats, deliveries, dispatches, exports, people, sources, updates
 from storage.database import Database, Priority
 from storage.keys import KeyStore
 from storage.sources import Wanted
@@ -48,8 +50,6 @@ from storage.upgrade import upgrade, versions
 
 log = structlog.get_logger()
 
-# Every channel that an account can be on: its name in the settings, and what its adapter wants to know.
-ACCOUNT_KINDS: Mapping[str, type] = {"telegram": telegram.Settings}
 WEB_CHAT = "webchat"  # the account that the hub has of itself
 
 
@@ -64,9 +64,7 @@ def speak(language: str | None) -> Phrases:
 
 def wanted(settings: Settings) -> list[Wanted]:
     """The sources of the settings file."""
-    return [
-        Wanted(s.name, s.kind, s.url, s.every.total_seconds(), s.trusted, s.allow_private) for s in settings.sources
-    ]
+    return [kinds.wanted(source) for source in settings.sources]
 
 
 def house(settings: Settings) -> House:
@@ -154,17 +152,12 @@ class Hub:
     def _channels(self) -> dict[str, Channel]:
         channels: dict[str, Channel] = {}
         for account in self.settings.accounts.values():
-            match account.settings:
-                case telegram.Settings():
-                    channels[account.name] = telegram.Telegram(
-                        account.name,
-                        account.settings,
-                        public_url=self.settings.web.public_url,
-                        commands=self.conversation.commands(speak("en")),
-                        clock=self.clock.now,
-                    )
-                case other:
-                    raise AssertionError(f"no adapter for {type(other).__name__}")
+            channels[account.name] = adapter(
+                account,
+                public_url=self.settings.web.public_url,
+                clock=self.clock.now,
+                commands=self.conversation.commands(speak("en")),
+            )
         if self._chat:
             channels[WEB_CHAT] = WebChat(WEB_CHAT, poster(self.db, self.keys, self.clock.now, self.bell, self._chat))
         return channels
@@ -198,6 +191,7 @@ class Hub:
             await channel.open()
         self._run("schedule", self.schedule.run())
         self._run("inbox", self.inbox.run())
+        self._run("eraser", Eraser(db=self.db, keys=self.keys, clock=self.clock).run())
         for name, courier in self.couriers.items():
             self._run(f"courier:{name}", courier.run())
             if courier.channel.polls:
@@ -207,21 +201,20 @@ class Hub:
         self._tasks.append(asyncio.create_task(part, name=name))
 
     async def stop(self) -> None:
-        """Begin nothing new, let what is on the wire end, and close. Under five seconds."""
-        await self.web.stop()
-        if self._control:
-            await self._control.close()
+        """Begin nothing new, let what is on the wire end, and close. Under five seconds, so all parts at once."""
         couriers = [task for task in self._tasks if task.get_name().startswith("courier:")]
         for task in self._tasks:
             if task not in couriers:
                 task.cancel()
         for courier in self.couriers.values():
             await courier.stop()
-        if couriers:
-            await asyncio.wait(couriers, timeout=4)
-        for task in self._tasks:
+        doors = [asyncio.create_task(self.web.stop())]
+        if self._control:
+            doors.append(asyncio.create_task(self._control.close()))
+        await asyncio.wait([*couriers, *doors], timeout=4)
+        for task in (*self._tasks, *doors):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *doors, return_exceptions=True)
         for channel in self.channels.values():
             with contextlib.suppress(Exception):
                 await channel.close()
@@ -255,9 +248,9 @@ class Hub:
             while await self.db.write(forget, now, priority=bulk):
                 pass
         await self.db.write(chats.forget, now, kept, priority=bulk)
-        while keys := await self.db.write(people.forget, now, kept, priority=bulk):
-            for key_id in keys:
-                await asyncio.to_thread(self.keys.destroy, key_id)
+        await self.db.write(exports.forget, now, priority=bulk)
+        while await self.db.write(people.forget, now, kept, priority=bulk):
+            pass
 
     # ── What a shell command may ask of a hub that runs ──────────────────────────────────────────────────────────────
 

@@ -264,6 +264,18 @@ class Limits:
     night: bool = True  # quiet hours make sense here
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found: well (True), worth knowing (None) or at fault (False); and what a person should do.
+
+    Neither says a token, nor an address with anything secret in it.
+    """
+
+    ok: bool | None
+    what: str
+    todo: str = ""
+
+
 @runtime_checkable
 class Channel(Protocol):
     """One account on one platform.
@@ -294,6 +306,10 @@ class Channel(Protocol):
 
     async def open(self) -> None:
         """Whatever the platform wants before the first request (register a webhook, the command menu)."""
+
+    async def check(self) -> Sequence[Finding]:
+        """Whether the account works as it is set up, asked of the platform. Changes nothing, and disturbs no hub that
+        drives the account at the same time. Needs no ``open``; never raises for what a platform can answer."""
 
     async def close(self) -> None: ...
 

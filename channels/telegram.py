@@ -12,13 +12,14 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 import regex
 import structlog
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, WebhookInfo
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
@@ -30,6 +31,7 @@ from channels.contract import (
     BadSettings,
     Broken,
     Choice,
+    Finding,
     Gone,
     Later,
     Left,
@@ -54,6 +56,9 @@ log = structlog.get_logger()
 TEXT, CAPTION, CALLBACK_DATA, BUTTONS, MARKS = 4096, 1024, 64, 100, 100
 BODY = 1_000_000  # bytes of a webhook call that we are willing to read
 SHORT_LABEL = 20  # up to this length two buttons share a row
+CHECK = 10.0  # seconds for a check
+WAITING = 100  # updates that nobody fetches: more than a hub at work leaves
+LATELY = timedelta(hours=1)
 UPDATES = ("message", "callback_query", "my_chat_member")
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105
 
@@ -280,6 +285,37 @@ class Telegram:
             return isinstance(fault, _Declined) and fault.status == 400  # the same again would be refused again
         return True
 
+    async def check(self) -> Sequence[Finding]:
+        """Asks who the bot is, and how it is told of updates. Never asks for updates: that would cut off a hub that
+        polls."""
+        try:
+            async with asyncio.timeout(CHECK):
+                me = await self._bot.get_me()
+                found = await self._bot.get_webhook_info()
+        except Exception as fault:
+            return (_unsound(f"accounts.{self.account}", fault),)
+        return (
+            Finding(True, f"the bot is @{me.username}"),
+            *([] if me.can_join_groups else [_NO_GROUPS]),
+            self._heard(found),
+            *_trouble(found, self._clock()),
+        )
+
+    def _heard(self, found: WebhookInfo) -> Finding:
+        """Whether updates come in the way that the settings say."""
+        host = _host(found.url)
+        if self.polls and found.url:
+            return Finding(
+                False,
+                f"a webhook leads to {host}, and while it does, polling is answered with 409",
+                "If a program of somebody else uses this bot, get another bot from @BotFather; if not, start the hub "
+                "anew, which removes the webhook.",
+            )
+        if not self.polls and found.url != self._hook:
+            where = f"the webhook leads to {host}, not to this hub" if found.url else "no webhook is set"
+            return Finding(False, where, "Look at web.public_url, and start the hub anew: it sets the webhook.")
+        return Finding(True, "updates come by polling" if self.polls else f"the webhook leads to {host}")
+
     async def close(self) -> None:
         if self._introduction:
             self._introduction.cancel()
@@ -415,8 +451,64 @@ def _why(fault: Exception) -> str:
     """A reason for the log: no URL, nothing quoted out of a message, no ids of people."""
     if not isinstance(fault, _Declined):
         return type(fault.__cause__ or fault).__name__
-    said = regex.sub(r"\"[^\"]*\"|https?://\S+|\d{5,}", "…", fault.description)
-    return f"{fault.status} {said[:120]}".strip()
+    return f"{fault.status} {_bare(fault.description)}".strip()
+
+
+def _bare(said: str) -> str:
+    return str(regex.sub(r"\"[^\"]*\"|https?://\S+|\d{5,}", "…", said))[:120]
+
+
+# ── What a check found ───────────────────────────────────────────────────────────────────────────────────────────────
+
+_NO_GROUPS = Finding(
+    None, "the bot cannot be added to groups", "If partners' groups shall subscribe: /setjoingroups at @BotFather."
+)
+
+
+def _unsound(where: str, fault: Exception) -> Finding:
+    match fault:
+        case _Declined(description="") | _Declined(status=500 | 502 | 503 | 504):
+            what = f"Telegram is in trouble, or something else answers in its place ({_why(fault)})"
+        case _Declined(status=401 | 404):
+            return Finding(
+                False,
+                f"Telegram does not know this token ({_why(fault)})",
+                f"Get the token from @BotFather (/mybots), and set {where}.token to it.",
+            )
+        case _Declined(status=429):
+            return Finding(None, "Telegram asks us to wait", "Check again in some minutes.")
+        case _Declined():
+            what = f"Telegram refuses to answer ({_why(fault)})"
+        case _:
+            what = f"Telegram cannot be reached ({_why(fault)})"
+    return Finding(False, what, f"Look at the network of this machine, its firewall, and {where}.base_url.")
+
+
+def _host(url: str) -> str:
+    """The rest of a webhook's address may hold somebody's token."""
+    with suppress(ValueError):
+        return urlsplit(url).hostname or "an unknown host"
+    return "an unknown host"
+
+
+def _trouble(found: WebhookInfo, now: datetime) -> Sequence[Finding]:
+    findings = []
+    if found.url and found.last_error_date and found.last_error_date > now - LATELY:
+        said = _bare(found.last_error_message or "no reason")
+        findings.append(
+            Finding(
+                None if not found.pending_update_count else False,
+                f"Telegram could not hand over an update at {found.last_error_date:%H:%M} UTC: {said}",
+                "Look whether web.public_url can be reached from outside, by HTTPS with a valid certificate.",
+            )
+        )
+    if found.pending_update_count > WAITING:
+        findings.append(
+            Finding(
+                None, f"{found.pending_update_count} updates wait to be fetched", "Look whether the hub is running."
+            )
+        )
+    return findings
 
 
 # ── What a message looks like ────────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from channels.contract import (
     AnyUpdate,
     Choice,
     Closed,
+    Finding,
     Limits,
     Message,
     Outcome,
@@ -88,6 +89,10 @@ class WebChat:
         """The page shows the press by itself."""
 
     async def open(self) -> None: ...
+
+    async def check(self) -> Sequence[Finding]:
+        """It stands on nothing but the hub itself."""
+        return ()
 
     async def close(self) -> None: ...
 

@@ -76,6 +76,7 @@ class Form:
     wanted: str
     read: Callable[[Any], Any] | None = None  # raises ValueError; without it msgspec reads
     veil: Callable[[object], object] = _bare
+    takes: tuple[type, ...] = (str,)  # what ``read`` may be given
 
 
 def _duration(shortest: timedelta) -> Callable[[str], timedelta]:
@@ -216,16 +217,46 @@ def _source_url(url: str) -> str:
     return _line(url)
 
 
-KINDS = ("feed", "dateline")
-LATER_KINDS = ("page", "reliefweb", "staff")
+def _country_list(codes: list[object]) -> tuple[str, ...]:
+    if not all(isinstance(code, str) for code in codes):
+        raise ValueError
+    return tuple(dict.fromkeys(_country(str(code)) for code in codes))
+
+
+def _selector(text: str) -> str:
+    from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+
+    try:
+        LexborHTMLParser("<p>").css(_line(text))
+    except SelectolaxError:
+        raise ValueError from None
+    if len(text) > 500:
+        raise ValueError
+    return text.strip()
+
+
+KINDS = ("feed", "dateline", "page", "reliefweb")
+LATER_KINDS = ("staff",)
+PRESETS = ("icmpd", "budapest-process")
 
 
 def _kind(kind: str) -> str:
     if kind in LATER_KINDS:
-        raise _Unfit('sources of this kind come in a later version; for now there are "feed" and "dateline"')
+        raise _Unfit(f"sources of this kind come in a later version; for now there are {_either(KINDS)}")
     if kind not in KINDS:
         raise ValueError
     return kind
+
+
+def _preset(name: str) -> str:
+    if name not in PRESETS:
+        raise ValueError
+    return name
+
+
+def _either(names: Sequence[str], word: str = "and") -> str:
+    *others, last = map(_quoted, names)
+    return f"{', '.join(others)} {word} {last}"
 
 
 TIME = '"30s", "15m", "2h" or "1d"'
@@ -241,7 +272,13 @@ Zone = Annotated[str, Form('a time zone such as "Asia/Kabul" or "UTC"', _zone)]
 QuietHours = Annotated[Quiet | None, Form('"21:00-08:00" or "off"', _quiet)]
 Hours = Annotated[tuple[Opening, ...], Form('days and times such as "Mon-Fri 09:00-17:00; Sat 10:00-13:00"', openings)]
 Country = Annotated[str, Form('a country of two letters such as "PK"', _country)]
-Day = Annotated[date, Form('a date such as "2026-01-31"', _date)]
+Countries = Annotated[
+    tuple[str, ...], Form('countries of two letters, such as ["AF", "PK"]', _country_list, takes=(list,))
+]
+CountryOrAll = Annotated[
+    str, Form('a country of two letters such as "PK", or "" for all', lambda code: _country(code) if code else "")
+]
+Day = Annotated[date, Form('a date such as "2026-01-31"', _date, takes=(str, date))]
 Database = Annotated[
     str, Form('"sqlite:///path/to/file.db" or "postgresql://user:password@host/name"', _database, _hidden)
 ]
@@ -250,7 +287,9 @@ PublicUrl = Annotated[str, Form('an address such as "https://hub.example.org"', 
 SourceUrl = Annotated[
     str, Form("an address that begins with https:// or http://, or a path", _source_url, _without_keys)
 ]
-Kind = Annotated[str, Form('"feed" or "dateline"', _kind)]
+Kind = Annotated[str, Form(_either(KINDS, "or"), _kind)]
+Preset = Annotated[str, Form(_either(PRESETS, "or"), _preset)]
+Selector = Annotated[str, Form('a CSS selector such as "article h3"', _selector)]
 
 PLAIN_FORMS: Mapping[object, str] = MappingProxyType(
     {str: "a text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
@@ -269,6 +308,10 @@ class Table(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def amiss(self) -> Iterator[tuple[str, str]]:
+        """Settings that do not go together: the name of one, and what is wrong with it."""
+        return iter(())
 
 
 class Web(Table, frozen=True, kw_only=True):
@@ -297,7 +340,7 @@ class Organisation(Table, frozen=True, kw_only=True):
 
 
 class Contact(Table, frozen=True, kw_only=True):
-    country: Country
+    country: CountryOrAll = ""
     text: Words
     checked: Day
 
@@ -305,10 +348,41 @@ class Contact(Table, frozen=True, kw_only=True):
 class Source(Table, frozen=True, kw_only=True):
     name: Line
     kind: Kind
-    url: SourceUrl
+    url: SourceUrl = ""  # only ReliefWeb's is known without it
     every: Interval = timedelta(minutes=15)
     trusted: bool = False
     allow_private: bool = False
+    preset: Preset = ""
+    item: Selector = ""
+    title: Selector = ""
+    link: Selector = ""
+    date: Selector = ""
+    text: Selector = ""
+    appname: Secret = ""
+    countries: Countries = ()
+    query: str = ""
+
+    def options(self) -> dict[str, Any]:
+        """What its kind needs besides the address, as plain JSON."""
+        found = {name: getattr(self, name) for name in OPTIONS.get(self.kind, ())}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if value}
+
+    def amiss(self) -> Iterator[tuple[str, str]]:
+        for kind, names in OPTIONS.items():
+            if kind != self.kind:
+                yield from ((name, f"is only for the kind {_quoted(kind)}") for name in names if getattr(self, name))
+        if self.url == "" and self.kind != "reliefweb":
+            yield "url", f"is missing, wanted {_form(SourceUrl).wanted}"
+        if self.kind == "page" and "" == self.preset == self.item:
+            yield "item", f"is missing, wanted {_form(Selector).wanted} for each item, or a preset"
+        if self.kind == "reliefweb" and self.every is not None and self.every < RELIEFWEB_EVERY:
+            yield "every", "is too often, wanted 2m or more: ReliefWeb takes 1,000 questions a day"
+
+
+OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"page": ("preset", "item", "title", "link", "date", "text"), "reliefweb": ("appname", "countries", "query")}
+)
+RELIEFWEB_EVERY = timedelta(minutes=2)
 
 
 class Account(Struct, frozen=True, kw_only=True):
@@ -345,7 +419,7 @@ def one_source(table: Mapping[str, Any]) -> Source:
     """A source that is added by command, under the rules of the file, save that it may not be a path there."""
     reading = _Reading("the command", {}, {}, Path())
     source = reading._struct(Source, dict(table), ("source",))
-    if source and not re.match(r"https?:", source.url, re.IGNORECASE):
+    if source and source.url and not re.match(r"https?:", source.url, re.IGNORECASE):
         reading._faults.append("source.url: a file is a source only in the settings file; give an http(s) address")
     if reading._faults or source is None:
         raise BadSettings(reading._faults)
@@ -487,8 +561,12 @@ class _Reading:
             elif field.required:
                 self._faults.append(f"{_shown(here)}: is missing, wanted {_form(field.type).wanted} ({self._name})")
                 values[field.name] = None
-        lacking = [field for field in fields if field.required and values[field.name] is None]
-        return None if lacking else kind(**values)
+        if any(field.required and values[field.name] is None for field in fields):
+            return None
+        read = kind(**values)
+        if isinstance(read, Table):
+            self._faults += [f"{_shown((*key, name))}: {fault} ({self._name})" for name, fault in read.amiss()]
+        return read
 
     def _list(self, kind: type[Kept], found: object, key: Key) -> tuple[Kept, ...]:
         if not isinstance(found, list):
@@ -511,7 +589,7 @@ class _Reading:
         """The value in its own type; None, and a fault, when it does not fit."""
         try:
             if form.read:
-                if isinstance(found.value, str) or form.read is _date:
+                if isinstance(found.value, form.takes):
                     return form.read(found.value)
                 raise ValueError
             value = found.value

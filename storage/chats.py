@@ -105,6 +105,23 @@ def end(conn: Connection, keys: KeyStore, token: str, now: datetime) -> None:
     )
 
 
+def erase(conn: Connection, keys: KeyStore, address: people.Address, name: str, now: datetime) -> people.Address:
+    """Erase whoever sits at this address. The open tab goes on with somebody new, who finds none of its lines.
+
+    The address has its name from us and from chance, so the new one may have the same: no word on its way gets lost.
+    """
+    open_ones = (chat_sittings.c.address_id == address.id, chat_sittings.c.ended_at.is_(None))
+    tokens = conn.scalars(chat_sittings.delete().where(*open_ones).returning(chat_sittings.c.token)).all()
+    people.erase(conn, address.person_id, now)
+    new = people.meet(conn, keys, "webchat", address.account, name, now)
+    people.heard(conn, new.id, now)
+    for token in tokens:
+        conn.execute(
+            chat_sittings.insert().values(token=token, address_id=new.id, opened_at=now, acted_at=now, listened_at=now)
+        )
+    return new
+
+
 def say(
     conn: Connection,
     keys: KeyStore,

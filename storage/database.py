@@ -32,6 +32,8 @@ T = TypeVar("T")
 Deed = Callable[Concatenate[Connection, P], T]
 
 READERS = 4
+PATIENCE_MS = 30_000  # with whoever holds the file
+BRIEFLY_MS = 10  # … while others wait for the writer (C4)
 
 
 class Priority(enum.IntEnum):
@@ -74,6 +76,14 @@ class Database:
         """Do ``deed`` and commit it, or none of it when it raises. It may be done again after a deadlock."""
         raise NotImplementedError
 
+    async def scrub(self) -> bool:
+        """Leave nothing of what was erased in a log beside the tables (S3). False while somebody who reads prevents it.
+
+        On PostgreSQL there is nothing to do: dead rows stay until VACUUM and in archives, and the key's death is what
+        erases.
+        """
+        return True
+
     async def reach(self) -> None:
         """``BadDatabase``, with a sentence for the operator, when it cannot be opened or does not answer."""
         try:
@@ -110,8 +120,9 @@ def sqlite_engine(url: str, *, writer: bool, read_only: bool = False) -> Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         address,
+        hide_parameters=True,  # an error would show what is bound to the statement
         poolclass=StaticPool if writer else QueuePool,
-        connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
+        connect_args={"check_same_thread": False, "timeout": PATIENCE_MS / 1000, "isolation_level": None},
         **({} if writer else {"pool_size": READERS}),
     )
 
@@ -189,15 +200,21 @@ class SQLite(Database):
     async def write(
         self, deed: Callable[..., T], /, *args: Any, priority: Priority = Priority.result, **kwargs: Any
     ) -> T:
-        if self._closed:
-            raise RuntimeError("the database is closed")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-
         def do() -> T:
             with self._writer.begin() as connection:
                 return deed(connection, *args, **kwargs)
 
+        return await self._in_turn(priority, do)
+
+    async def scrub(self) -> bool:
+        return await self._in_turn(Priority.bulk, lambda: _truncate_log(self._writer, patience_ms=BRIEFLY_MS))
+
+    async def _in_turn(self, priority: Priority, do: Callable[[], T]) -> T:
+        """Let the writer do it."""
+        if self._closed:
+            raise RuntimeError("the database is closed")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
         self._queue.put((priority, next(self._order), lambda: _settle(loop, done, do)))
         # Shielded: a deed that was handed over is done, whoever stops waiting for it.
         return await asyncio.shield(done)
@@ -246,12 +263,17 @@ def _settle(loop: asyncio.AbstractEventLoop, done: asyncio.Future[T], do: Callab
         return
 
 
-def _truncate_log(engine: Engine) -> None:
+def _truncate_log(engine: Engine, patience_ms: int = PATIENCE_MS) -> bool:
+    """False when somebody reads for longer than ``patience_ms``."""
     connection = engine.raw_connection()
     try:
-        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={patience_ms}")
+        ((busy, _, _),) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        cursor.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
     finally:
         connection.close()
+    return not busy
 
 
 # ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -267,6 +289,7 @@ class PostgreSQL(Database):
     def __init__(self, url: str) -> None:
         self.engine: AsyncEngine = create_async_engine(
             sa.engine.make_url(url).set(drivername="postgresql+asyncpg"),
+            hide_parameters=True,
             pool_size=8,
             max_overflow=4,
             pool_pre_ping=True,

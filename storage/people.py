@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage.keys import KeyStore
-from storage.rows import insert
+from storage.keys import KeyGone, KeyStore, Tampered
+from storage.rows import insert, stands
 from storage.schema import (
     addresses,
     chat_receipts,
     deliveries,
+    doomed_keys,
     people,
     person_countries,
     person_topics,
@@ -25,8 +27,10 @@ from storage.schema import (
     wills,
 )
 
-ADDRESS = "address"  # the purpose that an address is sealed for
+ADDRESS, QUESTION = "address", "question"  # the purposes that these are sealed for
 UNFINISHED = ("pending", "claimed", "sending", "closed")  # states of a delivery that may still be sent
+LEAVING = "leaving"
+FAREWELL = timedelta(hours=1)  # that a last message has to reach somebody
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,9 @@ def _new_person(conn: Connection, key_id: str, kind: str, now: datetime) -> int:
 
 def rename(conn: Connection, keys: KeyStore, address_id: int, name: str) -> int:
     """The platform gave this address another name. Returns the id of the address that has it now."""
-    row = conn.execute(sa.select(addresses).where(addresses.c.id == address_id)).one()
+    row = conn.execute(sa.select(addresses).where(addresses.c.id == address_id)).first()
+    if row is None:  # erased while a message to it was on the wire
+        return address_id
     if (known := find(conn, keys, row.channel, row.account, name)) and known.id != address_id:
         _join(conn, keys, row, known, name)
         return known.id
@@ -203,6 +209,16 @@ def lost(conn: Connection, address_id: int, why: str, at: datetime | None = None
         return
     not_back = sa.or_(addresses.c.heard_at.is_(None), addresses.c.heard_at <= at)
     conn.execute(gone.where(not_back).values(state="gone", why=why, left_at=_latest(addresses.c.left_at, at)))
+
+
+def called(conn: Connection, keys: KeyStore, person_id: int, name: str) -> Address | None:
+    """The address of this person that bears this name; of several, the one heard last."""
+    theirs = sa.select(addresses).where(addresses.c.person_id == person_id)
+    for row in conn.execute(theirs.order_by(addresses.c.heard_at.desc().nulls_last(), addresses.c.id.desc())).all():
+        with contextlib.suppress(KeyGone, Tampered):
+            if keys.unseal(ADDRESS, row.record, row.sealed).decode() == name:
+                return address(conn, row.id)
+    return None
 
 
 def reachable(conn: Connection, person_id: int) -> bool:
@@ -304,7 +320,7 @@ def keep_question(conn: Connection, keys: KeyStore, person: Person, words: str, 
         questions.insert().values(
             person_id=person.id,
             record=record,
-            sealed=keys.seal(person.key_id, "question", record, words.encode()),
+            sealed=keys.seal(person.key_id, QUESTION, record, words.encode()),
             key_id=person.key_id,
             language=person.language,
             asked_at=now,
@@ -314,7 +330,8 @@ def keep_question(conn: Connection, keys: KeyStore, person: Person, words: str, 
 
 def count(conn: Connection) -> int:
     """How many people and groups are known."""
-    return conn.execute(sa.select(sa.func.count()).select_from(people)).scalar_one()
+    known = sa.select(sa.func.count()).select_from(people).where(people.c.kind != LEAVING)
+    return conn.execute(known).scalar_one()
 
 
 def waiting_questions(conn: Connection, keys: KeyStore) -> list[dict[str, object]]:
@@ -331,7 +348,7 @@ def waiting_questions(conn: Connection, keys: KeyStore) -> list[dict[str, object
             "person": row.pseudonym,
             "language": row.language,
             "asked_at": row.asked_at,
-            "words": keys.unseal("question", row.record, row.sealed).decode(),
+            "words": keys.unseal(QUESTION, row.record, row.sealed).decode(),
         }
         for row in rows
     ]
@@ -340,12 +357,11 @@ def waiting_questions(conn: Connection, keys: KeyStore) -> list[dict[str, object
 GUEST = timedelta(days=7)
 
 
-def forget(conn: Connection, now: datetime, kept: timedelta, limit: int = 200) -> list[str]:
+def forget(conn: Connection, now: datetime, kept: timedelta, limit: int = 200) -> int:
     """Questions older than ``kept`` go; and so does, with all that hangs on them, who never agreed to anything, said
     nothing for a week, and left no question and no receipt.
 
-    Returns the keys of those who were forgotten, for the key store to destroy; ``limit`` at the most: again until it is
-    empty.
+    Returns how many people were forgotten, ``limit`` at the most: again until it is 0.
     """
     conn.execute(questions.delete().where(questions.c.asked_at < now - kept))
     asked = sa.select(questions.c.person_id)
@@ -362,5 +378,81 @@ def forget(conn: Connection, now: datetime, kept: timedelta, limit: int = 200) -
         .limit(limit)
     )
     found = conn.execute(guests).all()
+    _doom(conn, [row.key_id for row in found], now)
     conn.execute(people.delete().where(people.c.id.in_([row.id for row in found])))
-    return [row.key_id for row in found]
+    return len(found)
+
+
+# ── Erasing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+#
+# Everything of a person goes in one commit. Two things come after it, and both are rows, so that a crash only delays
+# them: their key, which ``bot.erasure`` destroys at once, and the last message, which says that it is done. It goes to
+# a ``farewell``: the address once more, under a fresh key and tied to nobody, which ends with the message.
+
+
+def erase(conn: Connection, person_id: int, now: datetime) -> None:
+    """All rows of this person go, also what is queued for them; a delivery marked 'sending' may still arrive.
+
+    What stays is their will (a random name, 'erase', the time), and their key's id until the key is destroyed.
+    """
+    lock(conn, person_id)
+    will(conn, person_id, "erase", now)
+    theirs = sa.select(addresses.c.key_id).where(addresses.c.person_id == person_id)
+    _doom(conn, conn.scalars(theirs.union(sa.select(people.c.key_id).where(people.c.id == person_id))).all(), now)
+    conn.execute(people.delete().where(people.c.id == person_id))
+
+
+def farewell(conn: Connection, keys: KeyStore, address_id: int, now: datetime) -> Address:
+    """This address once more, for one last message. Nobody finds it: who writes from there is somebody new."""
+    row = conn.execute(sa.select(addresses).where(addresses.c.id == address_id)).one()
+    name = keys.unseal(ADDRESS, row.record, row.sealed).decode()
+    key_id = keys.new_person()
+    again = conn.execute(
+        addresses.insert()
+        .values(
+            person_id=_new_person(conn, key_id, LEAVING, now),
+            channel=row.channel,
+            account=row.account,
+            lookup=secrets.token_bytes(32),
+            window_until=row.window_until,
+            created_at=now,
+            **_sealed(keys, key_id, name),
+        )
+        .returning(addresses.c.id)
+    ).scalar_one()
+    return address(conn, again)
+
+
+def _parted(now: datetime) -> sa.Select[Any]:
+    """Those whose last message is out, or had its time."""
+    under_way = sa.exists().where(
+        deliveries.c.recipient_id == people.c.id, deliveries.c.state.in_(["pending", "claimed", "sending"])
+    )
+    over = sa.or_(~under_way, people.c.created_at <= now - FAREWELL)
+    return sa.select(people.c.id, people.c.key_id).where(stands(people.c.kind, LEAVING), over)
+
+
+def any_parted(conn: Connection, now: datetime) -> bool:
+    return conn.execute(_parted(now).limit(1)).first() is not None
+
+
+def forget_parted(conn: Connection, now: datetime) -> None:
+    """After their last message nothing is left of them."""
+    found = conn.execute(_parted(now).with_for_update(key_share=True)).all()
+    _doom(conn, [row.key_id for row in found], now)
+    conn.execute(people.delete().where(people.c.id.in_([row.id for row in found])))
+
+
+def _doom(conn: Connection, key_ids: Iterable[str], now: datetime) -> None:
+    for key_id in key_ids:
+        conn.execute(insert(conn, doomed_keys).values(key_id=key_id, at=now).on_conflict_do_nothing())
+
+
+def doomed(conn: Connection) -> list[str]:
+    """Keys that are to be destroyed."""
+    return list(conn.scalars(sa.select(doomed_keys.c.key_id).order_by(doomed_keys.c.at)))
+
+
+def destroyed(conn: Connection, key_ids: Iterable[str]) -> None:
+    """They are, and no file holds them any more."""
+    conn.execute(doomed_keys.delete().where(doomed_keys.c.key_id.in_(list(key_ids))))

@@ -45,6 +45,11 @@ class Moment(sa.types.TypeDecorator[datetime]):
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
+# Whoever still holds the id of a row that was erased must not meet somebody else behind it: SQLite by itself gives the
+# last ids again.
+NEVER_AGAIN: dict[str, Any] = {"sqlite_autoincrement": True}
+
+
 def table(name: str, *columns: Any, **options: Any) -> sa.Table:
     return sa.Table(name, metadata, *columns, **options)
 
@@ -73,6 +78,7 @@ sources = table(
     column("every_seconds", sa.Float),
     column("trusted", sa.Boolean),
     column("allow_private", sa.Boolean),
+    column("options", sa.JSON),  # what its kind needs besides the address: selectors, an appname …
     column("origin", sa.Text),  # 'file': from the settings; 'added': by `serai source add`
     column("state", sa.Text, server_default="on"),  # on | off | dropped (no longer in the settings)
     column("why", sa.Text, server_default=""),
@@ -138,7 +144,8 @@ people = table(
     "people",
     column("id", Id, primary_key=True),
     column("pseudonym", sa.Text, unique=True),
-    column("kind", sa.Text, server_default="person"),  # person | group: both are recipients, in one space of ids
+    # person | group: both are recipients, in one space of ids. leaving: whom a last message must still reach
+    column("kind", sa.Text, server_default="person"),
     column("key_id", sa.Text),
     column("language", sa.Text, nullable=True),  # chosen, never guessed
     column("zone", sa.Text, nullable=True),
@@ -156,7 +163,10 @@ people = table(
     column("quiet", sa.Text, nullable=True),  # HH:MM-HH:MM | off; null: the house's
     column("step", sa.Text, server_default=""),  # what the conversation waits for
     column("offered", sa.JSON, nullable=True),  # the lines that the last choices stand for, where choices are numbered
+    **NEVER_AGAIN,
 )
+
+partial_index("ix_people_leaving", people.c.id, where=people.c.kind == "leaving")
 
 person_topics = table(
     "person_topics",
@@ -189,6 +199,7 @@ addresses = table(
     column("left_at", Moment, nullable=True),  # the platform's time of the last block
     column("created_at", Moment),
     sa.UniqueConstraint("account", "lookup"),
+    **NEVER_AGAIN,
 )
 
 # Stop, delete, withdraw: the will of people, replayed before a restored database opens a door (reliability.md, S1).
@@ -198,6 +209,17 @@ wills = table(
     column("pseudonym", sa.Text),
     column("deed", sa.Text),
     column("at", Moment),
+)
+
+# Keys that must be destroyed: written in the commit that erases, gone when no file holds the key any more.
+doomed_keys = table("doomed_keys", column("key_id", sa.Text, primary_key=True), column("at", Moment))
+
+# The one-time link to a copy of what is kept about a person; a later one takes its place.
+exports = table(
+    "exports",
+    column("hash", sa.LargeBinary, primary_key=True),
+    reference("person_id", "people.id", unique=True),
+    column("made_at", Moment),
 )
 
 questions = table(
@@ -210,6 +232,7 @@ questions = table(
     column("language", sa.Text, nullable=True),
     column("asked_at", Moment),
     column("state", sa.Text, server_default="waiting"),
+    **NEVER_AGAIN,
 )
 
 # ── Words in ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -228,6 +251,7 @@ updates = table(
     column("state", sa.Text, server_default="new"),  # new | handled | failed
     column("attempts", sa.Integer, server_default="0"),
     column("handled_at", Moment, nullable=True),
+    **NEVER_AGAIN,
 )
 partial_index("ix_updates_new", updates.c.id, where=updates.c.state == "new")
 # With the state: whoever wrote thousands of words must not make the search for the next one slow.
@@ -292,6 +316,7 @@ deliveries = table(
     column("marked_at", Moment, nullable=True),
     column("done_at", Moment, nullable=True),
     sa.UniqueConstraint("broadcast_id", "recipient_id"),
+    **NEVER_AGAIN,
 )
 partial_index(
     "ix_deliveries_pending",
@@ -362,6 +387,7 @@ chat_lines = table(
     column("changed", Id),  # grows with each change, so that a tab can ask for what is new
     column("at", Moment),
     sa.Index("ix_chat_lines_address", "address_id", "changed"),
+    **NEVER_AGAIN,
 )
 
 chat_receipts = table(

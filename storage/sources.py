@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -32,6 +33,7 @@ class Source:
     fetched_at: datetime | None
     succeeded_at: datetime | None
     first_fetched_at: datetime | None
+    options: dict[str, Any] = field(default_factory=dict, repr=False)  # plain JSON; what the kind needs, keys among it
 
 
 _SOURCE = sa.select(*(sources.c[name] for name in Source.__dataclass_fields__))
@@ -39,7 +41,7 @@ _SOURCE = sa.select(*(sources.c[name] for name in Source.__dataclass_fields__))
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A source as an operator states it."""
+    """A source as an operator states it. ``hindrance``: why it cannot be watched as it is; then it is off."""
 
     name: str
     kind: str
@@ -47,18 +49,24 @@ class Wanted:
     every_seconds: float
     trusted: bool = False
     allow_private: bool = False
+    options: dict[str, Any] = field(default_factory=dict, repr=False)
+    hindrance: str = ""
 
 
 def put(conn: Connection, wanted: Wanted, origin: str) -> Source:
-    """Add it, or bring what the operator states up to date. Another address starts it afresh."""
+    """Add it, or bring what the operator states up to date. Another address, or other options, start it afresh."""
     known = by_name(conn, wanted.name)
-    values = {name: getattr(wanted, name) for name in Wanted.__dataclass_fields__} | {"origin": origin}
+    values = {name: getattr(wanted, name) for name in Wanted.__dataclass_fields__ if name != "hindrance"}
+    values |= {"origin": origin}
+    if wanted.hindrance:
+        values |= {"state": "off", "why": wanted.hindrance}
     if known is None:
         conn.execute(insert(conn, sources).values(**values))
     else:
-        if known.url != wanted.url or known.kind != wanted.kind:
+        restated = (known.url, known.options) != (wanted.url, wanted.options)
+        if restated or known.kind != wanted.kind:
             values |= {"etag": "", "last_modified": "", "failures": 0, "first_fetched_at": None, "next_at": None}
-        if known.state == "dropped" or known.url != wanted.url:
+        if not wanted.hindrance and (known.state == "dropped" or restated):
             values |= {"state": "on", "why": ""}
         conn.execute(sources.update().where(sources.c.id == known.id).values(**values))
     source = by_name(conn, wanted.name)

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from cyclopts import App, Parameter
 
-from bot.cli import news, read, run, sources, staff
+from bot.cli import check, news, read, run, show, sources, staff, why
 from bot.cli.terminal import Columns, Stop, mistake, warn
 
 app = App(
@@ -31,7 +31,7 @@ app = App(
 )
 news_app = App(
     name="news",
-    help="Recent news, and an editor's word on it: waiting, approve, hold, withdraw.\n\nExample: serai news Iraq jobs",
+    help="Recent news; also show, waiting, approve, hold, withdraw.\n\nExample: serai news Iraq jobs",
 )
 source_app = App(
     name="source",
@@ -47,6 +47,7 @@ app.command(read.read)
 app.command(read.country)
 app.command(news_app)
 news_app.default(news.recent)
+news_app.command(show.show)
 news_app.command(news.waiting)
 news_app.command(news.approve)
 news_app.command(news.hold)
@@ -57,6 +58,8 @@ source_app.command(sources.try_one, name="try")
 source_app.command(sources.add)
 source_app.command(sources.on)
 source_app.command(sources.off)
+app.command(why.why)
+app.command(check.check)
 app.command(staff.questions)
 app.command(db_app)
 db_app.command(staff.upgrade)

@@ -29,7 +29,7 @@ TRIES = 5  # of about a second: while a hub starts or stops it holds the data an
 
 
 def settings() -> Settings:
-    from bot.hub import ACCOUNT_KINDS
+    from bot.accounts import ACCOUNT_KINDS
     from config.settings import load
 
     found = load(os.environ, account_kinds=ACCOUNT_KINDS, cwd=Path.cwd())

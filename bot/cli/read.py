@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -17,10 +18,62 @@ from bot.cli.terminal import Json, Stop, local, say, say_json, warn
 
 if TYPE_CHECKING:
     from bot.news.dispatch import Dispatch
-    from bot.news.fetch import Fresh
+    from bot.news.fetch import Fresh, Request
     from bot.news.read import Reading
 
 Kind = Literal["feed", "dateline", "page", "reliefweb"]
+Preset = Literal["icmpd", "budapest-process"]
+Beside = Annotated[str | None, Parameter(show=False)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Selectors:
+    """Where the news is on a page.
+
+    Parameters
+    ----------
+    preset
+        Of a page: icmpd or budapest-process.
+    item
+        Of a page: the CSS selector of an item; beside it may stand --title, --link, --date and --text.
+    """
+
+    preset: Annotated[Preset | None, Parameter(show_choices=False)] = None
+    item: str | None = None
+    title: Beside = None
+    link: Beside = None
+    date: Beside = None
+    text: Beside = None
+
+    def given(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Options(Selectors):
+    """What a source needs besides its address.
+
+    Parameters
+    ----------
+    appname
+        Of ReliefWeb: the name that it has approved.
+    countries
+        Of ReliefWeb: about which, such as AF,PK; all that we follow if none.
+    query
+        Of ReliefWeb: words that a report must have.
+    """
+
+    appname: str | None = None
+    countries: str | None = None
+    query: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        given = super().given()
+        if self.countries is not None:
+            given["countries"] = [code.strip() for code in self.countries.split(",") if code.strip()]
+        return given
 
 
 def _no_option(_: type, place: str) -> None:
@@ -32,7 +85,10 @@ def _no_option(_: type, place: str) -> None:
 Place = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option)]
 
 
-def read(place: Place, /, *, kind: Kind | None = None, as_json: Json = False) -> None:
+NOTHING = Selectors()
+
+
+def read(place: Place, /, *, kind: Kind | None = None, page: Selectors = NOTHING, as_json: Json = False) -> None:
     """Show what the hub reads in a file, a web address or - (standard input). Keeps nothing.
 
     Example: serai read news.txt --kind dateline --json
@@ -44,25 +100,22 @@ def read(place: Place, /, *, kind: Kind | None = None, as_json: Json = False) ->
     kind
         What it is; when not given, its content tells.
     """
-    must_be_readable(kind)
     log_to_stderr()
+    options = page.given()
     if re.match("https?://", place, re.IGNORECASE):
         # Private addresses too: it is the person's own machine that asks.
         fetched = asyncio.run(fetch(place, allow_private=True))
-        show(read_all(fetched.body, kind, fetched.url, fetched.content_type), as_json)
+        show(read_all(fetched.body, kind, options, fetched.url, fetched.content_type), as_json)
     else:
-        show(read_all(_bytes_of(place), kind), as_json)
+        show(read_all(_bytes_of(place), kind, options), as_json)
 
 
-def must_be_readable(kind: str | None) -> None:
-    if kind in ("page", "reliefweb"):
-        raise Stop(f'Reading sources of the kind "{kind}" comes later; for now there are "feed" and "dateline".')
-
-
-def read_all(raw: bytes, kind: str | None, url: str = "", content_type: str = "") -> Reading:
+def read_all(
+    raw: bytes, kind: str | None, options: Mapping[str, Any], url: str = "", content_type: str = ""
+) -> Reading:
     from bot.news.read import Reader
 
-    return Reader.load().read(raw, kind, url=url, content_type=content_type)
+    return Reader.load().read(raw, kind, url=url, content_type=content_type, options=options)
 
 
 def _bytes_of(place: str) -> bytes:
@@ -80,17 +133,18 @@ def _bytes_of(place: str) -> bytes:
         raise Stop(f"{place}: {why}. Give a file, an http(s) address, or - for standard input.") from None
 
 
-async def fetch(url: str, *, allow_private: bool, local_files: bool = False) -> Fresh:
+async def fetch(place: str, *, allow_private: bool, local_files: bool = False, request: Request | None = None) -> Fresh:
     from bot.news.fetch import Failed, Fetcher, Fresh
 
     fetcher = Fetcher(clock=lambda: datetime.now(UTC))
     try:
-        answer = await fetcher.fetch(url, allow_private=allow_private, local_files=local_files)
+        answer = await fetcher.fetch(request or place, allow_private=allow_private, local_files=local_files)
     finally:
         await fetcher.close()
     if isinstance(answer, Fresh):
         return answer
-    raise Stop(f"{url}: {answer.why if isinstance(answer, Failed) else 'gave nothing new; try again later'}")
+    why = answer.why if isinstance(answer, Failed) else "gave nothing new; try again later"
+    raise Stop(f"{place}: {why}")
 
 
 def show(reading: Reading, as_json: bool) -> None:
@@ -103,6 +157,8 @@ def show(reading: Reading, as_json: bool) -> None:
         say(f"{len(reading.dispatches)} read{aside}.")
     for item in reading.set_aside:
         warn(f"set aside: {item.where}: {item.why}")
+    if reading.remark:
+        warn(reading.remark)
 
 
 def _show(number: int, dispatch: Dispatch) -> None:

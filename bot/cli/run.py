@@ -63,7 +63,7 @@ async def _run(settings: Settings) -> None:
             hub = Hub(settings, db=db, keys=keys, control=var / "serai.sock" if var else None)
             at_the_end.push_async_callback(hub.stop)
             if await _started(hub, stopping):
-                _greet(settings, hub.web.port, await db.read(sources.watched))
+                _greet(settings, hub.web.port, await db.read(sources.all_of_them))
                 await stopping.wait()
             say("Stopping …")
     say("Stopped. Nothing is lost: `serai run` goes on where it stopped.")
@@ -97,7 +97,8 @@ def _speak_of_new(keys: KeyStore, settings: Settings) -> None:
         say(f"Made new keys in {settings.keys}/. Keep a second copy elsewhere: without them nobody can be reached.")
 
 
-def _greet(settings: Settings, port: int, watched: list[Source]) -> None:
+def _greet(settings: Settings, port: int, known: list[Source]) -> None:
+    watched = [source for source in known if source.state == "on"]
     say("Serai is running. Ctrl-C stops it.", "bold")
     say(f"  Web chat  {address(settings, port) if settings.web.chat else 'off (web.chat)'}")
     for account in settings.accounts.values():
@@ -106,8 +107,11 @@ def _greet(settings: Settings, port: int, watched: list[Source]) -> None:
         say(f"  Source    {source.name}: {source.url}, every {in_one_word(source.every_seconds)}")
     if len(watched) > LISTED:
         say(f"            and {len(watched) - LISTED} more: `serai source list`")
-    if not watched:
+    if not known:
         say("  Source    none yet: `serai source add NAME KIND URL` adds one")
+    for source in known:
+        if source.state == "off" and source.why != "switched off":
+            say(f"  Source    {source.name} is off: {source.why}")
     sample = _sample_url(settings)
     if any((source.name, source.url) == (SAMPLE, sample) for source in watched):
         say("  Subscribe in the web chat, then let the sample speak; its news arrives within seconds:")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from bot.cli import data
-from bot.cli.read import Kind, fetch, must_be_readable, read_all, show
+from bot.cli.read import Kind, Options, fetch, read_all, show
 from bot.cli.terminal import Json, Stop, in_one_word, iso, local, say, say_json
 
 if TYPE_CHECKING:
@@ -43,7 +43,18 @@ def list_all(*, as_json: Json = False) -> None:
         say("  " + "  ".join(filter(None, (source["url"], times))))
 
 
-def try_one(place: str, /, *, kind: Kind | None = None, allow_private: bool = False, as_json: Json = False) -> None:
+NOTHING = Options()
+
+
+def try_one(
+    place: str,
+    /,
+    *,
+    kind: Kind | None = None,
+    allow_private: bool = False,
+    options: Options = NOTHING,
+    as_json: Json = False,
+) -> None:
     """Fetch an address under the rules of a source, and show what is read. Keeps nothing.
 
     Example: serai source try https://example.org/feed.xml --kind feed
@@ -57,21 +68,25 @@ def try_one(place: str, /, *, kind: Kind | None = None, allow_private: bool = Fa
     allow_private
         The address may lie in a private network.
     """
-    must_be_readable(kind)
+    from bot.news.kinds import request_for
+
     data.log_to_stderr()
-    fetched = asyncio.run(fetch(place, allow_private=allow_private, local_files=True))
-    show(read_all(fetched.body, kind, fetched.url, fetched.content_type), as_json)
+    given = options.given()
+    request = request_for(kind or "", place, given)
+    fetched = asyncio.run(fetch(place, allow_private=allow_private, local_files=True, request=request))
+    show(read_all(fetched.body, kind, given, fetched.url, fetched.content_type), as_json)
 
 
 def add(
     name: str,
     kind: Annotated[Kind, Parameter(show_choices=False)],
-    url: str,
+    url: str = "",
     /,
     *,
     every: Annotated[str, Parameter(show_default=True)] = "15m",
     trusted: bool = False,
     allow_private: bool = False,
+    options: Options = NOTHING,
 ) -> None:
     """Watch a new source. What it holds now can be read at once; what comes later is sent.
 
@@ -82,9 +97,9 @@ def add(
     name
         What to call it.
     kind
-        What it is: feed or dateline.
+        What it is: feed, dateline, page or reliefweb.
     url
-        Its http(s) address.
+        Its http(s) address; ReliefWeb's is known.
     every
         How often to ask it: 30s, 15m, 2h, 1d.
     trusted
@@ -92,12 +107,13 @@ def add(
     allow_private
         The address may lie in a private network.
     """
+    from bot.news.kinds import wanted as as_wanted
     from config.settings import one_source
     from storage import sources
 
     settings = data.settings()
-    table = {"name": name, "kind": kind, "url": url, "every": every}
-    wanted = _wanted(one_source(table | {"trusted": trusted, "allow_private": allow_private}))
+    table = {"name": name, "kind": kind, "every": every, "trusted": trusted, "allow_private": allow_private}
+    wanted = as_wanted(one_source(table | ({"url": url} if url else {}) | options.given()))
     known = data.read(settings, lambda conn: sources.by_name(conn, wanted.name), otherwise=None)
     if wanted.name in {source.name for source in _in_file(settings)} or (
         known and known.origin == "file" and known.state != "dropped"
@@ -111,9 +127,11 @@ def add(
     by_hub = data.change(settings, "source_put", {"source": fields}, here).by_hub
     deed = "changed" if known and known.state != "dropped" else "added"
     say(f"{wanted.name} is {deed}: {wanted.url}, every {in_one_word(wanted.every_seconds)}.")
-    if not trusted:
+    if wanted.hindrance:
+        say(f"It is off: {wanted.hindrance}.")
+    elif not trusted:
         say("What comes from it waits for an editor: `serai news waiting`.")
-    if not by_hub and data.file(settings):
+    if not by_hub and data.file(settings) and not wanted.hindrance:
         say("No hub is running; `serai run` watches it.")
 
 
@@ -157,15 +175,9 @@ def _switch(name: str, state: str) -> None:
 
 
 def _in_file(settings: Settings) -> list[Wanted]:
-    return [_wanted(source) for source in settings.sources]
+    from bot.news.kinds import wanted
 
-
-def _wanted(source: Any) -> Wanted:
-    from storage.sources import Wanted
-
-    return Wanted(
-        source.name, source.kind, source.url, source.every.total_seconds(), source.trusted, source.allow_private
-    )
+    return [wanted(source) for source in settings.sources]
 
 
 def _times(source: Source) -> str:
@@ -197,8 +209,8 @@ def _not_yet(wanted: Wanted) -> dict[str, Any]:
         "url": wanted.url,
         "every_seconds": wanted.every_seconds,
         "trusted": wanted.trusted,
-        "state": "new",
-        "why": "the next `serai run` watches it",
+        "state": "off" if wanted.hindrance else "new",
+        "why": wanted.hindrance or "the next `serai run` watches it",
         "failures": 0,
         "fetched_at": None,
         "succeeded_at": None,

@@ -21,6 +21,7 @@ import msgspec
 import nh3
 import regex
 
+from bot.news.nesting import tangled
 from bot.news.text import clean, fingerprint, listed, one_line
 
 DEEPEST = 256  # tags inside tags in an item: an HTML parser's time grows with the square of it
@@ -44,7 +45,7 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Item:
-    """An item of a feed, in plain text."""
+    """An item of a document, in plain text."""
 
     where: str
     guid: str
@@ -53,6 +54,8 @@ class Item:
     link: str
     published: datetime | None
     about: tuple[str, ...] = ()  # names of countries that the source itself gives
+    countries: tuple[str, ...] = ()  # ISO 3166 alpha-2: what the source says it is about, in place of what we read
+    language: str | None = None  # BCP 47, when the source says it
 
     @property
     def identity(self) -> str:
@@ -145,7 +148,7 @@ class _Unfit(ValueError):
 # ReliefWeb begins a text with what it is about, and ends a title with the languages it comes in.
 _TAGS = regex.compile(r'^\s*(?:<div class="tag [\w-]+">[^<]*</div>\s*)+')
 _TAG_COUNTRY = regex.compile(r'<div class="tag country">(?:\s*Countr(?:y|ies):)?([^<]*)</div>')
-_IN_LANGUAGES = regex.compile(r"\s*\[[A-Z]{2}(?:/[A-Z]{2})*\]$")
+IN_LANGUAGES = regex.compile(r"\s*\[[A-Z]{2}(?:/[A-Z]{2})*\]$")
 
 
 def _xml_item(entry: Mapping[str, Any], where: str, base: str, plain_types: bool) -> Item:
@@ -168,7 +171,7 @@ def _xml_item(entry: Mapping[str, Any], where: str, base: str, plain_types: bool
     return Item(
         where=where,
         guid=_name(entry.get("id")),
-        title=_IN_LANGUAGES.sub("", one_line(title)),
+        title=IN_LANGUAGES.sub("", one_line(title)),
         text=max(bodies, key=len),
         link=absolute(link, base),
         # A plain dict: feedparser's own answers a question for one date with the other.
@@ -268,7 +271,7 @@ def plain(markup: str) -> str:
         return clean(html.unescape(markup))
     if len(markup) > LONGEST_HTML:
         raise _Unfit("Its text is too long.")
-    if depth(markup) > DEEPEST:
+    if depth(markup) > DEEPEST or tangled(markup):
         raise _Unfit("Its HTML is nested too deeply.")
     markup = " ".join(markup.split())
     for pattern, mark in ((_LINE, "\n"), (_PARAGRAPH, "\n\n"), (_BULLET, "\n- "), (_CELL, " ")):

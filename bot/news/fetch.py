@@ -53,13 +53,31 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """``why`` tells the staff what happened and what to do. ``gone``: there is nothing at this address any more."""
+    """``why`` tells the staff what happened and what to do. ``gone``: there is nothing at this address any more.
+    ``hopeless``: asking again is of no use before somebody changed something."""
 
     why: str
     gone: bool = False
+    hopeless: bool = False
 
 
 Fetched: TypeAlias = Fresh | Unchanged | Busy | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a source, where its address alone does not say it. With a ``body`` it is a POST.
+
+    ``refusal`` reads what an answer of 400 and more says of why; None leaves the judgement to us. ``hindrance`` is why
+    it cannot be asked at all as it is set up.
+    """
+
+    url: str = field(repr=False)  # may hold a key
+    body: bytes | None = field(default=None, repr=False)
+    content_type: str = "application/json"
+    refusal: Callable[[int, bytes], Failed | None] | None = None
+    hindrance: Failed | None = None
+
 
 # ── Which addresses are ours to dial ─────────────────────────────────────────────────────────────────────────────────
 
@@ -129,6 +147,7 @@ ADDRESSES_TRIED = 4
 DAY = 86_400.0
 A_WHILE = 900.0  # when a busy source names no time
 LONGEST_VALIDATOR = 1_000
+LONGEST_REFUSAL = 64 * 1024  # bytes of an answer that says no
 
 
 async def system_resolve(host: str, port: int) -> Sequence[str]:
@@ -169,26 +188,31 @@ class Fetcher:
 
     async def fetch(
         self,
-        url: str,
+        request: str | Request,
         *,
         etag: str = "",
         last_modified: str = "",
         allow_private: bool = False,
         local_files: bool = False,
     ) -> Fetched:
-        """Read ``url`` unless it is as it was at ``etag`` and ``last_modified``.
+        """Read what is at an address, or what answers a request, unless it is as it was at ``etag`` and
+        ``last_modified``.
 
-        ``allow_private`` lets the host that ``url`` names (and no host that it redirects to) be in a private network
-        and on any port. ``local_files`` lets ``url`` be a path. Never raises for what a source can do.
+        ``allow_private`` lets the host that is named (and no host that it redirects to) be in a private network and on
+        any port. ``local_files`` lets the address be a path. Never raises for what a source can do.
         """
-        url = url.strip()
+        request = Request(request) if isinstance(request, str) else request
+        if request.hindrance:
+            return request.hindrance
+        url = request.url.strip()
         try:
             async with asyncio.timeout(self._total_seconds):
                 if _is_file(url):
                     if not local_files:
                         return Failed("A file can be a source only when the settings file names it.")
                     return await asyncio.to_thread(_read_file, url, etag, self._max_bytes)
-                return await self._follow(url, _validators(etag, last_modified), allow_private)
+                validators = _validators(etag, last_modified) if request.body is None else {}
+                return await self._follow(url, request, validators, allow_private)
         except TimeoutError:
             return Failed(
                 f"It took longer than {self._total_seconds:g} seconds, so we gave up. "
@@ -198,7 +222,9 @@ class Fetcher:
     async def close(self) -> None:
         """Nothing is left open after a fetch; this is here so that the hub can stop all its parts alike."""
 
-    async def _follow(self, start: str, validators: Mapping[str, str], allow_private: bool) -> Fetched:
+    async def _follow(
+        self, start: str, request: Request, validators: Mapping[str, str], allow_private: bool
+    ) -> Fetched:
         url = _parsed(httpx.URL, start)
         if url is None:
             return NOT_AN_ADDRESS
@@ -206,9 +232,13 @@ class Fetcher:
         seen: set[str] = set()
         while len(seen) <= self._redirects:
             seen.add(str(url))
-            answer = await self._request(url, validators, allow_private=url.host == own_host)
+            answer = await self._request(url, request, validators, allow_private=url.host == own_host)
             if not isinstance(answer, _Elsewhere):
                 return answer
+            if request.body is not None:
+                return Failed(
+                    "It sends our question on to another address. Ask the publisher for that one, and enter it."
+                )
             target = _parsed(url.join, answer.location)
             if target is None:
                 return Failed("It sends us to what is not a web address. Ask the publisher for the new address.")
@@ -226,7 +256,7 @@ class Fetcher:
         )
 
     async def _request(
-        self, url: httpx.URL, validators: Mapping[str, str], *, allow_private: bool
+        self, url: httpx.URL, request: Request, validators: Mapping[str, str], *, allow_private: bool
     ) -> Fetched | _Elsewhere:
         """One request, to an address that was checked just now."""
         if refusal := _refusal(url, allow_private):
@@ -243,20 +273,29 @@ class Fetcher:
                 f"{url.host} is in a private or reserved network, so it was not fetched. "
                 "If this server is yours, enter its own address and set allow_private for the source."
             )
-        headers = {"Host": url.netloc.decode("ascii"), "User-Agent": self._user_agent, "Accept-Encoding": "gzip"}
+        headers = {
+            "Host": url.netloc.decode("ascii"),
+            "User-Agent": self._user_agent,
+            "Accept-Encoding": "gzip",
+            "Accept": "*/*",
+            **validators,
+        }
+        if request.body is not None:
+            headers |= {"Content-Type": request.content_type, "Content-Length": str(len(request.body))}
         wire = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         pinned = _Pinned(self._network, addresses[:ADDRESSES_TRIED], self._connect_seconds)
         try:
             async with (
                 httpcore.AsyncConnectionPool(ssl_context=self._tls, network_backend=pinned) as pool,
                 pool.stream(
-                    "GET",
+                    "GET" if request.body is None else "POST",
                     wire,
-                    headers=_encoded(headers | {"Accept": "*/*", **validators}),
+                    headers=_encoded(headers),
+                    content=request.body,
                     extensions={"timeout": {"connect": self._connect_seconds}},  # the rest is the total's business
                 ) as response,
             ):
-                return await self._judge(url, response, conditional=bool(validators))
+                return await self._judge(url, response, request, conditional=bool(validators))
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             return _not_connected(url.host, error)
         except httpcore.LocalProtocolError:
@@ -264,11 +303,17 @@ class Fetcher:
         except (httpcore.NetworkError, httpcore.RemoteProtocolError, OSError, zlib.error):
             return Failed("The connection broke off, or the answer made no sense. We will try again.")
 
-    async def _judge(self, url: httpx.URL, response: httpcore.Response, *, conditional: bool) -> Fetched | _Elsewhere:
+    async def _judge(
+        self, url: httpx.URL, response: httpcore.Response, request: Request, *, conditional: bool
+    ) -> Fetched | _Elsewhere:
         headers = _Headers(response.headers)
+        if request.refusal and response.status >= 400:
+            said = await self._read(url, response, headers, LONGEST_REFUSAL)
+            if refusal := request.refusal(response.status, said.body if isinstance(said, Fresh) else b""):
+                return refusal
         match response.status:
             case 200 | 203:
-                return await self._read(url, response, headers)
+                return await self._read(url, response, headers, self._max_bytes)
             case 304 if conditional:
                 return Unchanged()
             case 301 | 302 | 303 | 307 | 308 if headers["location"]:
@@ -288,12 +333,14 @@ class Fetcher:
             case status:
                 return Failed(f"It gave an answer that we cannot use (HTTP {status}). Check the address in a browser.")
 
-    async def _read(self, url: httpx.URL, response: httpcore.Response, headers: _Headers) -> Fetched:
+    async def _read(
+        self, url: httpx.URL, response: httpcore.Response, headers: _Headers, max_bytes: int
+    ) -> Fresh | Failed:
         too_large = Failed(
-            f"It is larger than {self._max_bytes:,} bytes, so it was not read. Ask the publisher for a shorter feed."
+            f"It is larger than {max_bytes:,} bytes, so it was not read. Ask the publisher for a shorter feed."
         )
         length = headers["content-length"]
-        if length.isascii() and length.isdigit() and int(length) > self._max_bytes:
+        if length.isascii() and length.isdigit() and int(length) > max_bytes:
             return too_large
         encoding = headers["content-encoding"].strip().lower()
         if encoding not in ("", "identity", "gzip", "x-gzip"):
@@ -303,8 +350,8 @@ class Fetcher:
         async for chunk in response.aiter_stream():
             await asyncio.sleep(0)  # a source that sends a byte at a time must not keep the loop to itself
             # Unpacked only as far as there is room: 64 kB on the wire can be 64 MB in memory.
-            body += unpack.decompress(chunk, self._max_bytes + 1 - len(body)) if unpack else chunk
-            if len(body) > self._max_bytes:
+            body += unpack.decompress(chunk, max_bytes + 1 - len(body)) if unpack else chunk
+            if len(body) > max_bytes:
                 return too_large
             if unpack and unpack.eof:
                 break

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import regex
 
@@ -13,7 +13,9 @@ from bot.news.dateline import SHORTEST, Dateline, read_dateline
 from bot.news.dispatch import Dispatch
 from bot.news.feeds import Item, SetAside, Unreadable, read_json, read_xml
 from bot.news.language import Languages
+from bot.news.pages import GUESSED, guessed, read_page
 from bot.news.places import Gazetteer
+from bot.news.reliefweb import read_answer
 from bot.news.summary import summarise
 from bot.news.text import clean, fingerprint
 from bot.news.topics import Topics
@@ -30,6 +32,7 @@ Kind = Literal["feed", "dateline", "page", "reliefweb"]
 class Reading:
     dispatches: tuple[Dispatch, ...]
     set_aside: tuple[SetAside, ...] = ()
+    remark: str = ""  # what falls short in the whole of it
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,20 @@ class Reader:
     def load(cls) -> Reader:
         return cls(Gazetteer.load(), Topics.load(), Languages())
 
-    def read(self, raw: bytes, kind: str | None = None, *, url: str = "", content_type: str = "") -> Reading:
+    def read(
+        self,
+        raw: bytes,
+        kind: str | None = None,
+        *,
+        url: str = "",
+        content_type: str = "",
+        options: Mapping[str, Any] | None = None,
+    ) -> Reading:
         """The dispatches in a document that came from ``url``.
 
-        ``kind`` is "feed" or "dateline"; left out, the bytes tell. Raises ``Unreadable`` when there is nothing to be
-        read; what is wrong with a single item sets that item aside.
+        ``kind`` is "feed", "dateline", "page" or "reliefweb"; left out, the bytes tell. ``options`` are those of the
+        source: for a page a preset or selectors. Raises ``Unreadable`` when there is nothing to be read; what is wrong
+        with a single item sets that item aside.
         """
         if len(raw) > LARGEST:
             raise Unreadable(f"The document is larger than {LARGEST // 1024**2} MB. Choose a source with fewer items.")
@@ -57,6 +69,7 @@ class Reader:
             if kind == "dateline":  # a text file that nobody has written to yet
                 return Reading(())
             raise Unreadable("The document is empty. Check the address of the source.")
+        remark = ""
         match kind or _kind(text):
             case "feed" if text.lstrip("\ufeff \r\n\t").startswith(("{", "[")):
                 items, aside = read_json(text.lstrip("\ufeff \r\n\t"), url)
@@ -65,14 +78,19 @@ class Reader:
             case "dateline":
                 items, aside = _paragraphs(text)
             case "page":
-                raise Unreadable("This is a web page. Pages cannot be read yet: give the address of its feed.")
+                if _is_binary(text):
+                    raise Unreadable("This is not a web page but a file of another kind. Check the address.")
+                items, aside = read_page(_page(raw, content_type), url, options)
+                remark = GUESSED if guessed(options) else ""
             case "reliefweb":
-                raise Unreadable("Answers of the ReliefWeb API cannot be read yet: use ReliefWeb's RSS address.")
+                items, aside = read_answer(text.lstrip("\ufeff \r\n\t"), url)
             case other:
-                raise Unreadable(f'There is no kind of source called "{other}". Use "feed" or "dateline".')
-        return self._reading(items, aside)
+                raise Unreadable(
+                    f'There is no kind of source called "{other}". Use "feed", "dateline", "page" or "reliefweb".'
+                )
+        return self._reading(items, aside, remark)
 
-    def _reading(self, items: list[Item], aside: list[SetAside]) -> Reading:
+    def _reading(self, items: list[Item], aside: list[SetAside], remark: str) -> Reading:
         dispatches: list[Dispatch] = []
         for item in items:
             dateline = read_dateline(item.text, self.gazetteer) or Dateline((), None, item.text)
@@ -82,15 +100,11 @@ class Reader:
                 dispatches.append(self._dispatch(item, dateline))
             else:
                 aside.append(SetAside(item.where, "It has a dateline and no text."))
-        return Reading(tuple(dispatches), tuple(aside))
+        return Reading(tuple(dispatches), tuple(aside), remark)
 
     def _dispatch(self, item: Item, dateline: Dateline) -> Dispatch:
         text = dateline.body
         everything = f"{item.title}\n{text}" if item.title else text
-        where = {place.country for place in dateline.places} | {dateline.country}
-        concerned = set(self.gazetteer.concerned(everything, [country for country in where if country]))
-        for name in item.about:
-            concerned.update(place.country for place in self.gazetteer.called(name.split("(")[0])[:1])
         return Dispatch(
             identity=item.identity,
             title=item.title,
@@ -98,12 +112,19 @@ class Reader:
             link=item.link,
             places=dateline.places,
             dateline_country=dateline.country,
-            countries=tuple(sorted(concerned)),
+            countries=item.countries or self._concerned(item, dateline, everything),
             topics=self.topics.of(text, item.title),
-            language=self.languages.of(everything),
+            language=item.language or self.languages.of(everything),
             published=item.published,
             summary=summarise(text or item.title),
         )
+
+    def _concerned(self, item: Item, dateline: Dateline, everything: str) -> tuple[str, ...]:
+        where = {place.country for place in dateline.places} | {dateline.country}
+        concerned = set(self.gazetteer.concerned(everything, [country for country in where if country]))
+        for name in item.about:
+            concerned.update(place.country for place in self.gazetteer.called(name.split("(")[0])[:1])
+        return tuple(sorted(concerned))
 
 
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -126,6 +147,12 @@ def decode(raw: bytes, content_type: str = "") -> str:
         except (UnicodeError, LookupError):
             continue
     return raw.decode(_charset_by_look(raw), "replace")
+
+
+def _page(raw: bytes, content_type: str) -> str:
+    """A page says itself what it is in, where the server does not."""
+    says = _CHARSET.search(content_type)
+    return decode(raw, content_type if says else raw[:2048].decode("latin-1"))
 
 
 def _mended(raw: bytes, content_type: str) -> bytes:
@@ -162,7 +189,8 @@ def _charset_by_look(raw: bytes) -> str:
 def _kind(text: str) -> Kind:
     head = text[:8192].lstrip("\ufeff \r\n\t")
     if head.startswith(("{", "[")):
-        return "reliefweb" if '"data"' in head and '"fields"' in head else "feed"
+        answer = ('"data"' in head and '"fields"' in head) or '"https://api.reliefweb.int' in head
+        return "reliefweb" if answer else "feed"
     feed, page = _FEED.search(head), _PAGE.search(head)
     if head.startswith("<") or feed:
         return "page" if page and not (feed and feed.start() < page.start()) else "feed"

@@ -20,6 +20,7 @@ import structlog
 from bot.clock import Clock
 from bot.news.dispatch import Dispatch, Place
 from bot.news.fetch import Busy, Failed, Fetched, Fetcher, Fresh, Unchanged
+from bot.news.kinds import request_for
 from bot.news.read import Reader, Reading, Unreadable
 from bot.news.samenews import ALIKE, Facts, Runs, content, fingerprint, likeness, runs, two_events
 from bot.news.text import fold
@@ -84,7 +85,7 @@ class Watch:
         if source is None or source.state != "on" or _asked_to_wait(source, self._clock.now()):
             return None
         answer = await self._fetcher.fetch(
-            source.url,
+            request_for(source.kind, source.url, source.options),
             etag=source.etag,
             last_modified=source.last_modified,
             allow_private=source.allow_private,
@@ -103,8 +104,8 @@ class Watch:
                 until = self._clock.now() + timedelta(seconds=after)
                 done = await self._db.write(unless_changed, source, sources.postponed, until, why)
                 return Look(failed=why) if done else None
-            case Failed(why):
-                return await self._failed(source, why, note)
+            case Failed(why, hopeless=hopeless):
+                return await self._failed(source, why, note, off=hopeless)
 
     async def _fresh(self, source: Source, answer: Fresh, note: Any) -> Look | None:
         digest = _digest(source, answer)
@@ -113,7 +114,12 @@ class Watch:
         try:
             # Reading holds the processor for a quarter of a millisecond an item: not in the event loop.
             reading = await asyncio.to_thread(
-                self._reader.read, answer.body, source.kind, url=answer.url, content_type=answer.content_type
+                self._reader.read,
+                answer.body,
+                source.kind,
+                url=answer.url,
+                content_type=answer.content_type,
+                options=source.options,
             )
         except Unreadable as unreadable:
             return await self._failed(source, str(unreadable), note)
@@ -152,10 +158,10 @@ class Watch:
         if look.pushed:
             self._news()
 
-    async def _failed(self, source: Source, why: str, note: Any) -> Look | None:
+    async def _failed(self, source: Source, why: str, note: Any, *, off: bool = False) -> Look | None:
         now = self._clock.now()
         failures = source.failures + 1
-        off = failures >= OFF_AFTER
+        off = off or failures >= OFF_AFTER
         wait = min(source.every_seconds * 2 ** min(failures, 20), max(LONGEST_WAIT, source.every_seconds))
         again = now + timedelta(seconds=wait)
         if not await self._db.write(unless_changed, source, sources.failed, now, again, why, off=off):
@@ -181,7 +187,7 @@ def _next(source: Source, now: datetime) -> datetime:
 
 
 def _digest(source: Source, answer: Fresh) -> bytes:
-    about = "\n".join((source.kind, source.url, answer.url, answer.content_type))
+    about = repr((source.kind, source.url, source.options, answer.url, answer.content_type))
     return hashlib.sha256(about.encode("utf-8", "replace") + b"\n" + answer.body).digest()
 
 
@@ -191,9 +197,13 @@ def _digest(source: Source, answer: Fresh) -> bytes:
 def _as_it_was(conn: Connection, looked_at: Source) -> Source | None:
     """The source as it is now; None when while we looked it was switched off, dropped, or given another address."""
     source = sources.get(conn, looked_at.id)
-    if source is None or source.state != "on" or (source.kind, source.url) != (looked_at.kind, looked_at.url):
+    if source is None or source.state != "on" or _stated(source) != _stated(looked_at):
         return None
     return source
+
+
+def _stated(source: Source) -> tuple[object, ...]:
+    return source.kind, source.url, source.options
 
 
 def unless_changed(conn: Connection, source: Source, deed: Callable[..., None], *args: Any, **kwargs: Any) -> bool:

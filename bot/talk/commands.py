@@ -9,7 +9,7 @@ from typing import Final
 import regex
 from rapidfuzz import fuzz, process
 
-from bot.talk import consent, office, onboarding, search, subscription
+from bot.talk import consent, directory, office, onboarding, rights, search, subscription
 from bot.talk.turn import Turn
 from bot.talk.words import HELP, NEWS, key
 from channels.contract import Choice, Message
@@ -36,8 +36,9 @@ def help_page(turn: Turn, _: str = "") -> list[Message]:
         turn.reply(
             t("Read: /news for the latest, or send the name of a country, a topic, or any words."),
             t("Get news sent to you: /start, /countries, /topics, /subscribe Iraq, /unsubscribe Iraq, /mine"),
-            t("Talk to a person: /ask"),
+            t("Talk to a person: /ask. Find help in a country: /contacts Iraq"),
             t("You and us: /language, /privacy, /about"),
+            t("What we know about you: /export gives you a copy, /delete deletes it."),
             t("No more news: /stop"),
             title=t("What you can do here"),
             choices=[
@@ -60,6 +61,7 @@ COMMANDS: Final[Mapping[str, Answering]] = {
     "topics": subscription.topics,
     "language": onboarding.language,
     "ask": office.ask,
+    "contacts": directory.contacts,
     "cancel": office.cancel,
     "agree": onboarding.agree,
     "later": onboarding.later,
@@ -68,6 +70,8 @@ COMMANDS: Final[Mapping[str, Answering]] = {
     "fewer": subscription.fewer,
     "help": help_page,
     "privacy": consent.privacy,
+    "export": rights.export,
+    "delete": rights.delete,
     "about": consent.about,
 }
 
@@ -84,17 +88,27 @@ _ALIASES: Final = {
     "topic": "topics",
     "counsellor": "ask",
     "counselor": "ask",
-    "contact": "ask",
+    "contact": "contacts",
+    "directory": "contacts",
+    "offices": "contacts",
     "latest": "news",
     "sub": "subscribe",
     "unsub": "unsubscribe",
     "quit": "stop",
     "end": "stop",
     "terms": "privacy",
+    "my data": "export",
+    "download": "export",
+    "erase": "delete",
+    "forget": "delete",
+    "delete me": "delete",
+    "forget me": "delete",
+    "delete my data": "delete",
+    "delete my account": "delete",
 }
 
 # Without a slash these take words after them ("news Iraq"); all others are commands only as the whole of a message.
-_OPEN: Final = frozenset(["news", "subscribe", "unsubscribe"])
+_OPEN: Final = frozenset(["news", "subscribe", "unsubscribe", "contacts"])
 
 
 def read(text: str) -> Line | None:
@@ -147,6 +161,7 @@ def menu(p: Phrases) -> list[tuple[str, str]]:
         ("countries", t("Choose countries")),
         ("topics", t("Choose topics")),
         ("ask", t("Ask a counsellor")),
+        ("contacts", t("Find help in a country")),
         ("language", t("Change the language")),
         ("start", t("Start, or start again")),
         ("stop", t("Stop all news")),

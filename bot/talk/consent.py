@@ -33,9 +33,15 @@ def privacy(turn: Turn, _: str = "") -> list[Message]:
         turn.reply(
             *_what(turn),
             t("Send /stop and no more news comes to you. Send /mine to see what you chose."),
-            _ask_us(turn),
+            t("Send /export for a copy of what we keep about you, and /delete to have all of it deleted at once."),
+            t("Questions about this? Write to us: {contact}", contact=turn.house.contact) if turn.house.contact else "",
             title=t("What we know about you"),
-            choices=[Choice(t("What I get"), "/mine"), Choice(t("Help"), "/help")],
+            choices=[
+                Choice(t("What I get"), "/mine"),
+                Choice(t("Get a copy"), "/export"),
+                Choice(t("Delete everything about me"), "/delete"),
+                Choice(t("Help"), "/help"),
+            ],
         )
     ]
 
@@ -80,11 +86,3 @@ def _what(turn: Turn) -> list[str]:
         ),
         "" if turn.limits.sitting else t("The company that runs this app can also see what you and we write here."),
     ]
-
-
-def _ask_us(turn: Turn) -> str:
-    if not turn.house.contact:
-        return ""
-    return turn.p.t(
-        "To see, correct or erase what we keep about you, write to us: {contact}", contact=turn.house.contact
-    )

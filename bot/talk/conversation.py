@@ -76,10 +76,10 @@ class Conversation:
             return []
         if update.group or person.kind == "group" or isinstance(update, Receipt | Renamed):
             return []
-        turn = self._turn(conn, person, limits, now)
+        turn = self._turn(conn, person, update.address, limits, now)
         return self._offered(turn, self._replies(turn, update))
 
-    def _turn(self, conn: Connection, person: Person, limits: Limits, now: datetime) -> Turn:
+    def _turn(self, conn: Connection, person: Person, name: str, limits: Limits, now: datetime) -> Turn:
         turn = Turn(
             conn=conn,
             person=person,
@@ -93,6 +93,7 @@ class Conversation:
             keys=self._keys,
             speak=self._speak,
             do=lambda line: self._line(turn, line),
+            name=name,
         )
         return turn
 
@@ -194,9 +195,9 @@ def _leave_step(turn: Turn) -> None:
 
 
 def _answered(turn: Turn, *, yes: bool) -> str | None:
-    """The line of *I agree* or *Not now*, while they are on offer."""
-    meant = "/agree" if yes else "/later"
-    return next((line for line in turn.person.offered if line.split()[0] == meant), None)
+    """The line of *I agree* or *Not now*, or of the same to a question, while they are on offer."""
+    meant = ("/agree", "/delete yes") if yes else ("/later", "/delete no")
+    return next((line for line in turn.person.offered if line.startswith(meant)), None)
 
 
 def _welcome(turn: Turn) -> list[Message]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from babel.dates import format_datetime, get_timezone_location
 
-from bot.talk.turn import ASKING, Contact, Turn, dated
+from bot.talk import rights
+from bot.talk.directory import nearby
+from bot.talk.turn import ASKING, Turn
 from channels.contract import Choice, Message
 from storage import people
 
@@ -54,6 +55,8 @@ def keep(turn: Turn, words: str) -> list[Message]:
 def cancel(turn: Turn, _: str = "") -> list[Message]:
     t = turn.p.t
     open_ = turn.person.step
+    if rights.asked(open_):
+        return rights.keep(turn)
     turn.change(step="")
     choices = [Choice(t("News"), "/news"), Choice(t("Help"), "/help")]
     if open_ == ASKING:
@@ -89,14 +92,8 @@ def answers_when(turn: Turn) -> str:
 
 
 def contacts(turn: Turn) -> list[str]:
-    """Where else to turn: in the countries they follow, else for everyone; each with the day it was checked."""
+    """Where else to turn, and that can be soon."""
     t, house = turn.p.t, turn.house
-    chosen: Sequence[Contact] = [c for c in house.contacts if c.country in turn.person.countries]
-    chosen = chosen or [c for c in house.contacts if not c.country]
-    lines = [
-        t("{contact} (checked on {date})", contact=contact.text, date=dated(turn.p, contact.checked))
-        for contact in chosen
-    ]
-    if not lines and house.contact:
-        lines = [t("Another way to reach us: {contact}", contact=house.contact)]
-    return [t("You can also get help here:"), *lines] if chosen else lines
+    if found := nearby(turn):
+        return [t("You can also get help here:"), *found]
+    return [t("Another way to reach us: {contact}", contact=house.contact)] if house.contact else []

@@ -69,6 +69,7 @@ class Turn:
     keys: KeyStore
     speak: Callable[[str | None], Phrases]
     do: Callable[[str], list[Message]] = field(repr=False)  # answer a line as if it had been typed
+    name: str = field(default="", repr=False)  # the address that they speak from, as its platform calls it
     on: str = ""  # the message of ours whose button was pressed
     again: bool = False  # the message before was not understood either
 

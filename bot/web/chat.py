@@ -246,35 +246,41 @@ class Chat:
 
     async def lines(self, request: Request) -> Response:
         """What the page lacks, for where a stream does not come through."""
-        token, after = _token(request), _after(request)
-        found = await self._look(token, after)
+        token = _token(request)
+        found = await self._look(token, _after(request), _whose(request))
         if found is None:
             raise HTTPException(401)
         sitting, lines = found
         await self._listened(token, sitting)
-        return JSONResponse({"lines": self._rendered(request, lines)})
+        return JSONResponse({"whose": self._whose(sitting), "lines": self._rendered(request, lines)})
 
     async def stream(self, request: Request) -> Response:
-        token, after = _token(request), _after(request)
-        found = await self._look(token, after)
+        token, after, whose = _token(request), _after(request), _whose(request)
+        found = await self._look(token, after, whose)
         if found is None:
             raise HTTPException(401)
         if self.bell.listening(found[0].name) >= STREAMS:
             raise HTTPException(429)
-        return EventSourceResponse(self._events(request, token, after, found[0].name), sep="\n", ping=15)
+        return EventSourceResponse(self._events(request, token, after, whose, found[0].name), sep="\n", ping=15)
 
-    async def _events(self, request: Request, token: str, after: int, name: str) -> AsyncIterator[dict[str, str]]:
+    async def _events(
+        self, request: Request, token: str, after: int, whose: str, name: str
+    ) -> AsyncIterator[dict[str, str]]:
+        """Lines as they come. An event's id says whose they are: when somebody is erased, the tab goes to another."""
         first = True
         with self.bell.listen(name) as wait:
             while not self.bell.closed:
-                found = await self._look(token, after)
+                found = await self._look(token, after, whose)
                 if found is None:
                     yield {"event": "ended", "data": ""}
                     return
                 sitting, lines = found
+                theirs = self._whose(sitting)
+                if whose != theirs:
+                    whose, after, first = theirs, after if whose == "" else 0, True
                 await self._listened(token, sitting)
                 if lines or first:  # the first event tells the page that nothing between us holds the stream back
-                    yield {"event": "lines", "data": json.dumps(self._rendered(request, lines))}
+                    yield {"event": "lines", "id": whose, "data": json.dumps(self._rendered(request, lines))}
                     after = max([after, *(line.changed for line in lines)])
                 first = False
                 await wait(LOOK_AGAIN)
@@ -321,16 +327,21 @@ class Chat:
             _spend(self._words, sitting.name)
         again = bool(given) and f"{sitting.name}:{given}" in self._lines
         shown = None if body is None or again else msgspec.json.encode(body)
-        await self.db.write(self._act, token, sitting, shown, self.clock(), priority=Priority.update)
+        # Whose it is by now: between the two the tab may have gone to somebody new, or closed.
+        sitting = await self.db.write(self._act, token, shown, self.clock(), priority=Priority.update)
+        if sitting is None:
+            raise HTTPException(401)
         if given:
             self._lines[f"{sitting.name}:{given}"] = None
             _cut(self._lines)
         return sitting
 
-    def _act(self, conn: Any, token: str, sitting: Sitting, body: bytes | None, now: datetime) -> None:
-        chats.acted(conn, self.keys, token, now)
-        if body is not None:
+    def _act(self, conn: Any, token: str, body: bytes | None, now: datetime) -> Sitting | None:
+        chats.acted(conn, self.keys, token, now)  # first, for it makes an erasure wait
+        sitting = self._sitting(conn, token, now)
+        if sitting and body is not None:
             chats.add_line(conn, self.keys, people.address(conn, sitting.address_id), body, now, ours=False)
+        return sitting
 
     def _sitting(self, conn: Any, token: str, now: datetime) -> Sitting | None:
         try:
@@ -352,12 +363,21 @@ class Chat:
         except KeyGone:
             return None
 
-    async def _look(self, token: str, after: int) -> tuple[Sitting, list[Line]] | None:
+    async def _look(self, token: str, after: int, whose: str = "") -> tuple[Sitting, list[Line]] | None:
+        """What came after the change ``after``; all there is, where that was a change of somebody else's lines."""
+
         def look(conn: Any) -> tuple[Sitting, list[Line]] | None:
             sitting = self._sitting(conn, token, self.clock())
-            return (sitting, chats.lines(conn, self.keys, sitting.address_id, after)) if sitting else None
+            if sitting is None:
+                return None
+            known = after if whose in ("", self._whose(sitting)) else 0
+            return sitting, chats.lines(conn, self.keys, sitting.address_id, known)
 
         return await self.db.read(look)
+
+    def _whose(self, sitting: Sitting) -> str:
+        """Tells the page that its lines are no longer those of this sitting."""
+        return self.keys.hash("whose lines", str(sitting.address_id))[:8].hex()
 
     async def _keep(self, update: AnyUpdate) -> None:
         await kept(self.take, self.settings.account, [update])
@@ -426,6 +446,10 @@ def _token(request: Request) -> str:
 def _after(request: Request) -> int:
     after = request.query_params.get("after", "0")
     return int(after) if after.isdecimal() and len(after) < 16 else 0
+
+
+def _whose(request: Request) -> str:
+    return request.query_params.get("whose", "")
 
 
 def _clean(text: str) -> str:

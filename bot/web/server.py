@@ -24,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 
 from bot.talk.turn import House
 from bot.web.chat import Bell, Chat, ChatSettings, Clock, Returned, Take, kept
+from bot.web.export import Export
 from bot.web.languages import Speech
 from bot.web.shield import Shield
 from channels import contract
@@ -76,6 +77,7 @@ def app(
         Route("/health", _healthy),
         Route("/hooks/{account}", hook, methods=["GET", "POST"]),
         Mount("/static", StaticFiles(directory=HERE / "static")),
+        *Export(db, keys, clock, house, speech, pages).routes(),
     ]
     if chat is not None:
         front = _front(pages, chat, house, speech)

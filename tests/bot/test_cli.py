@@ -214,8 +214,10 @@ def test_what_is_read_is_shown_to_a_person_and_what_is_set_aside_is_told_beside_
         (["a\0b"], b"", "no name of a file"),
         (["-"], b"", "empty"),
         (["-"], b" \n\n ", "empty"),
-        (["-", "--kind", "page"], b"", "comes later"),
-        (["-", "--kind", "reliefweb", "--json"], RSS, "comes later"),
+        (["-", "--kind", "page"], b"", "empty"),
+        (["-", "--kind", "page", "--item", "li[["], b"<ul><li>x</ul>", "item is not a CSS selector"),
+        (["-", "--kind", "page", "--title", "h3"], b"<ul><li>x</ul>", "selector for each item"),
+        (["-", "--kind", "reliefweb", "--json"], RSS, "not valid JSON"),
         (["-"], b"<!doctype html><html><body>news</body></html>", "web page"),
         (["-"], b"%PDF-1.7 \x00\x01\x02", ""),
         (["-", "--json"], b"{not json", ""),
@@ -230,6 +232,30 @@ def test_what_cannot_be_read_is_told_in_a_sentence(serai: Shell, words: list[str
     assert (ran.code, ran.out) == (2, "")
     assert told in ran.err
     assert "Traceback" not in ran.err
+
+
+PAGE = b"""<!doctype html><main><div class="n"><h3><a href="https://example.org/1?utm_source=x">Visas</a></h3>
+<span>07 June 2024</span><p>Words about visas.</p></div></main>"""
+
+
+@pytest.mark.parametrize(
+    "how", [["--kind", "page", "--item", ".n"], ["--item", ".n", "--title", "h3", "--text", "p"], []]
+)
+def test_a_page_is_read(serai: Shell, how: list[str]) -> None:
+    ran = serai("read", "-", "--json", *how, stdin=PAGE)
+    (dispatch,) = ran.json
+    assert (dispatch["title"], dispatch["text"]) == ("Visas", "Words about visas.")
+    assert dispatch["identity"] == dispatch["link"] == "https://example.org/1"
+    assert dispatch["published"] == "2024-06-07T00:00:00Z"
+    assert ("was guessed" in ran.err) == (not how)
+
+
+def test_a_saved_answer_of_reliefweb_is_read(serai: Shell) -> None:
+    answer = b'{"data": [{"id": "7", "fields": {"title": "Visas [EN/AR]", "country": [{"iso3": "irq"}]}}]}'
+    for how in ([], ["--kind", "reliefweb"]):
+        (dispatch,) = serai("read", "-", "--json", *how, stdin=answer).json
+        assert (dispatch["identity"], dispatch["title"]) == ("reliefweb:7", "Visas")
+        assert dispatch["countries"] == ["IQ"]
 
 
 def test_what_others_wrote_cannot_steer_the_terminal(serai: Shell) -> None:
@@ -465,8 +491,13 @@ def test_a_source_is_added_changed_and_switched(kept: Kept) -> None:
         (["new", "feed", "news.xml"], "source.url"),
         (["new", "feed", "file:///etc/passwd"], "source.url"),
         (["new", "feed", "https://user:secret@example.org/"], "source.url"),
-        (["new", "page", "https://example.org/"], "later version"),
-        (["new", "reliefweb", "https://example.org/"], "later version"),
+        (["new", "page", "https://example.org/"], "source.item"),
+        (["new", "page", "https://example.org/", "--item", "li[["], "source.item"),
+        (["new", "page", "https://example.org/", "--preset", "icmpd", "--appname", "secret"], "source.appname"),
+        (["new", "feed", "https://example.org/", "--item", "li"], "source.item"),
+        (["new", "reliefweb", "--countries", "AF,XX"], "source.countries"),
+        (["new", "reliefweb", "--every", "1m"], "source.every"),
+        (["new", "feed"], "source.url"),
         (["new", "feed", "https://example.org/", "--every", "often"], "source.every"),
         (["new", "feed", "https://example.org/", "--every", "0s"], "source.every"),
         (["", "feed", "https://example.org/"], "source.name"),
@@ -480,6 +511,30 @@ def test_a_source_that_cannot_be_is_not_added(kept: Kept, typed: list[str], told
     assert told in ran.err
     assert "secret" not in ran.err
     assert kept.serai("source", "list", "--json").json == before
+
+
+def test_a_page_is_added_with_its_selectors(kept: Kept) -> None:
+    added = kept.serai("source", "add", "news", "page", "https://example.org/news", "--item", "li", "--date", ".d")
+    assert (added.code, added.err) == (0, "")
+    assert kept.write(sources.by_name, "news").options == {"item": "li", "date": ".d"}
+
+
+def test_reliefweb_is_off_until_it_has_an_appname(kept: Kept) -> None:
+    added = kept.serai("source", "add", "rw", "reliefweb", "--countries", "af,pk")
+    assert added.out.startswith("rw is added: https://api.reliefweb.int/v2/reports, every 15m.\nIt is off: reliefweb:")
+    listed = {source["name"]: source for source in kept.serai("source", "list", "--json").json}
+    assert listed["rw"]["state"] == "off"
+    assert listed["rw"]["why"].startswith("reliefweb: needs an approved appname; see https://")
+    assert "off: reliefweb: needs an approved appname" in kept.serai("source", "list").out
+
+    changed = kept.serai("source", "add", "rw", "reliefweb", "--countries", "af,pk", "--appname", "serai-news-Xy12")
+    assert "It is off" not in changed.out
+    listed = {source["name"]: source for source in kept.serai("source", "list", "--json").json}
+    assert (listed["rw"]["state"], listed["rw"]["why"]) == ("on", "")
+    assert kept.write(sources.by_name, "rw").options == {"appname": "serai-news-Xy12", "countries": ["AF", "PK"]}
+    tried = kept.serai("source", "try", "https://api.reliefweb.int/v2/reports", "--kind", "reliefweb")
+    assert (tried.code, tried.out) == (2, "")
+    assert "needs an approved appname" in tried.err
 
 
 def test_questions_are_shown_without_being_touched(kept: Kept) -> None:

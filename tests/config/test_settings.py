@@ -59,6 +59,8 @@ class Good:
 
 
 SOURCE = '[[sources]]\nname = "UNHCR"\nkind = "feed"\n'
+PAGE = '[[sources]]\nname = "A"\nkind = "page"\nurl = "https://a.example/"\n'
+RELIEFWEB = '[[sources]]\nname = "A"\nkind = "reliefweb"\n'
 PIGEON = '[accounts.main]\nchannel = "pigeon"\ntoken = "s3cret"\nloft = "Herat"\n'
 
 GOOD = [
@@ -125,6 +127,23 @@ GOOD = [
         "a source in a file",
         file='[[sources]]\nname = "Ours"\nkind = "dateline"\nurl = "var/our news.txt"',
         expected={"sources": (Source(name="Ours", kind="dateline", url="var/our news.txt"),)},
+    ),
+    Good(
+        "a page with a preset, and a selector that goes before it",
+        file=PAGE + 'preset = "icmpd"\nitem = "ul > li"',
+        expected={
+            "sources": (Source(name="A", kind="page", url="https://a.example/", preset="icmpd", item="ul > li"),)
+        },
+    ),
+    Good(
+        "ReliefWeb, whose address is known",
+        file=RELIEFWEB + 'appname = "a"\ncountries = ["pk", "AF", "PK"]',
+        expected={"sources": (Source(name="A", kind="reliefweb", appname="a", countries=("PK", "AF")),)},
+    ),
+    Good(
+        "ReliefWeb without an appname: it stays off, the others go on",
+        file=RELIEFWEB + 'appname = ""',
+        expected={"sources": (Source(name="A", kind="reliefweb"),)},
     ),
     Good(
         "a contact, its date in either of TOML's ways",
@@ -338,12 +357,12 @@ BAD = [
     ),
     Bad(
         "an unknown country",
-        'contacts[#1].country: found "XX", wanted a country of two letters such as "PK" (serai.toml)',
+        'contacts[#1].country: found "XX", wanted a country of two letters such as "PK", or "" for all (serai.toml)',
         '[[contacts]]\ncountry = "XX"\ntext = "x"\nchecked = 2026-01-31',
     ),
     Bad(
         "a union for a country",
-        'contacts[#1].country: found "EU", wanted a country of two letters such as "PK" (serai.toml)',
+        'contacts[#1].country: found "EU", wanted a country of two letters such as "PK", or "" for all (serai.toml)',
         '[[contacts]]\ncountry = "EU"\ntext = "x"\nchecked = 2026-01-31',
     ),
     Bad(
@@ -379,15 +398,56 @@ BAD = [
         Bad(
             f"a {kind} is for later",
             f'sources[A].kind: found "{kind}", but sources of this kind come in a later version; '
-            'for now there are "feed" and "dateline" (serai.toml)',
+            'for now there are "feed", "dateline", "page" and "reliefweb" (serai.toml)',
             f'[[sources]]\nname = "A"\nkind = "{kind}"\nurl = "a"',
         )
-        for kind in ("page", "reliefweb", "staff")
+        for kind in ("staff",)
     ),
     Bad(
         "an unknown kind",
-        'sources[A].kind: found "rss", wanted "feed" or "dateline" (serai.toml)',
+        'sources[A].kind: found "rss", wanted "feed", "dateline", "page" or "reliefweb" (serai.toml)',
         '[[sources]]\nname = "A"\nkind = "rss"\nurl = "a"',
+    ),
+    Bad(
+        "a page without selectors",
+        'sources[A].item: is missing, wanted a CSS selector such as "article h3" for each item, or a preset '
+        "(serai.toml)",
+        PAGE,
+    ),
+    Bad(
+        "a selector that is none",
+        'sources[A].date: found "li[[", wanted a CSS selector such as "article h3" (serai.toml)',
+        PAGE + 'item = "li"\ndate = "li[["',
+    ),
+    Bad(
+        "an unknown preset",
+        'sources[A].preset: found "bbc", wanted "icmpd" or "budapest-process" (serai.toml)',
+        PAGE + 'preset = "bbc"',
+    ),
+    Bad(
+        "what is of another kind",
+        'sources[A].query: is only for the kind "reliefweb" (serai.toml)',
+        PAGE + 'item = "li"\nquery = "x"',
+    ),
+    Bad(
+        "ReliefWeb about no country",
+        'sources[A].countries: found a list, wanted countries of two letters, such as ["AF", "PK"] (serai.toml)',
+        RELIEFWEB + 'countries = ["AF", "XX"]',
+    ),
+    Bad(
+        "ReliefWeb about a word",
+        'sources[A].countries: found "AF", wanted countries of two letters, such as ["AF", "PK"] (serai.toml)',
+        RELIEFWEB + 'countries = "AF"',
+    ),
+    Bad(
+        "ReliefWeb too often",
+        "sources[A].every: is too often, wanted 2m or more: ReliefWeb takes 1,000 questions a day (serai.toml)",
+        RELIEFWEB + 'every = "1m"',
+    ),
+    Bad(
+        "an appname that is none",
+        'sources[A].appname: found "(not shown)", wanted a text in quotes (serai.toml)',
+        RELIEFWEB + "appname = 7",
     ),
     Bad(
         "another protocol",

@@ -22,6 +22,8 @@ class Asked:
     headers: dict[str, str]  # names in lower case
     at: str  # our address that was dialled
     sni: str = ""
+    method: str = "GET"
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -69,11 +71,14 @@ class Sources:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             request, *lines = head.split("\r\n")
             pairs = (line.partition(":") for line in lines if line)
+            headers = {name.lower(): value.strip() for name, _, value in pairs}
             asked = Asked(
                 target=request.split(" ")[1],
-                headers={name.lower(): value.strip() for name, _, value in pairs},
+                headers=headers,
                 at=writer.get_extra_info("sockname")[0],
                 sni=self._names[-1] if self._names else "",
+                method=request.split(" ")[0],
+                body=await reader.readexactly(int(headers.get("content-length", "0"))),
             )
             self.asked.append(asked)
             await self.pages.get(asked.path, answer(404))(asked, writer)

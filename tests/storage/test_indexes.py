@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage import deliveries, dispatches, people, schema, updates
+from storage import deliveries, dispatches, exports, people, updates
 from storage.database import SQLite
 from storage.keys import KeyStore
 from tests.storage.scene import (
@@ -31,7 +31,7 @@ LARGE = {"deliveries", "people", "addresses", "updates", "seen_updates", "told",
 TO_PLAN = 2  # the broadcast that waits to be planned
 
 # Indexes over the few rows that wait for something.
-FEW = ("ix_updates_new", "ix_deliveries_closed", "ix_deliveries_under_way")
+FEW = ("ix_people_leaving", "ix_updates_new", "ix_deliveries_closed", "ix_deliveries_under_way")
 
 
 @contextmanager
@@ -75,7 +75,11 @@ DEEDS: list[tuple[str, Callable[[Connection, KeyStore], object]]] = [
     ("meet", lambda conn, keys: people.meet(conn, keys, "telegram", "main", "new", NOW)),
     ("rename", lambda conn, keys: people.rename(conn, keys, 1, "2")),
     ("stop", lambda conn, keys: people.stop(conn, 1, NOW)),
-    ("erase", lambda conn, keys: conn.execute(schema.people.delete().where(schema.people.c.id == 1))),
+    ("erase", lambda conn, keys: people.erase(conn, 1, NOW)),
+    ("any_parted", lambda conn, keys: people.any_parted(conn, NOW)),
+    ("forget_parted", lambda conn, keys: people.forget_parted(conn, NOW)),
+    ("kept", lambda conn, keys: exports.kept(conn, 1)),
+    ("export", lambda conn, keys: exports.take(conn, keys, exports.link(conn, keys, 1, NOW), NOW)),
     ("vanished", lambda conn, keys: dispatches.vanished(conn, a_source(conn), [], NOW)),
 ]
 

@@ -299,9 +299,11 @@ async def test_who_never_agreed_and_says_nothing_for_a_week_is_forgotten_and_nob
 
     silent_key, asked_key = await db.write(story)
     kept = after(days=90) - NOW
-    assert await db.write(people.forget, after(days=7), kept) == []
-    assert await db.write(people.forget, after(days=7, seconds=1), kept) == [silent_key]
-    assert await db.write(people.forget, after(days=7, seconds=1), kept) == []
+    assert await db.write(people.forget, after(days=7), kept) == 0
+    assert await db.write(people.forget, after(days=7, seconds=1), kept) == 1
+    assert await db.read(people.doomed) == [silent_key]
+    assert await db.write(people.forget, after(days=7, seconds=1), kept) == 0
     # The question goes when its time is over, and then its asker.
-    assert await db.write(people.forget, after(days=97), kept) == [asked_key]
+    assert await db.write(people.forget, after(days=97), kept) == 1
+    assert await db.read(people.doomed) == [silent_key, asked_key]
     assert await db.read(count, schema.people) == 1

@@ -55,6 +55,36 @@ async def test_another_url_starts_a_source_afresh(db: Database) -> None:
     assert (source.first_fetched_at, source.next_at, source.state, source.why) == (None, None, "on", "")
 
 
+async def test_other_options_start_it_afresh_as_well(db: Database) -> None:
+    def live(conn: Connection) -> list[Source]:
+        steps = []
+        for options in ({"item": "li"}, {"item": "li"}, {"item": "article"}):
+            steps.append(sources.put(conn, Wanted("a", "page", "https://a.example/", 60, options=options), "file"))
+            sources.fetched(conn, steps[0].id, NOW, after(60), etag="e")
+        return steps
+
+    first, same, other = await db.write(live)
+    assert first.options == {"item": "li"}
+    assert (same.etag, same.first_fetched_at) == ("e", NOW)
+    assert (other.options, other.etag, other.first_fetched_at) == ({"item": "article"}, "", None)
+
+
+async def test_a_source_that_cannot_be_watched_is_off_until_it_can(db: Database) -> None:
+    def lacking(why: str, **options: str) -> Wanted:
+        return Wanted("a", "reliefweb", "https://a.example/", 60, options=options, hindrance=why)
+
+    for _ in range(2):  # a restart changes nothing
+        source = await db.write(sources.put, lacking("needs a name"), "file")
+        assert (source.state, source.why) == ("off", "needs a name")
+    assert await db.read(sources.watched) == []
+    assert names(await db.read(sources.all_of_them)) == ["a"]
+    source = await db.write(sources.put, lacking("", appname="x"), "file")
+    assert (source.state, source.why) == ("on", "")
+    await db.write(sources.switch, "a", "off", NOW)
+    source = await db.write(sources.put, lacking("", appname="x"), "file")
+    assert (source.state, source.why) == ("off", "switched off")  # by a person's word
+
+
 async def test_another_interval_does_not(db: Database) -> None:
     def live(conn: Connection) -> Source:
         source = sources.put(conn, wanted("a"), "file")

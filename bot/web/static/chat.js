@@ -8,6 +8,7 @@
 
   let token = remembered();
   let after = 0;        // the last change that is shown
+  let whose = "";       // … and whose lines they are: when somebody is erased, the sitting goes on as somebody new
   let round = 0;        // another sitting, another round: what an earlier one still brings is not shown
   let actedAt = Date.now();
   let presses = [];     // bubbles of presses; shown only if the hub answers with a new message
@@ -99,19 +100,19 @@
   }
 
   async function poll(mine) {
-    const answer = await call("lines?after=" + after);
+    const answer = await call(since("lines"));
     if (mine !== round) return;
     if (answer.status === 401) return over();
     if (!answer.ok) throw new Error(answer.status);
     const found = await answer.json();
-    if (mine === round) render(found.lines);
+    if (mine === round) { belong(found.whose); render(found.lines); }
   }
 
   async function read(mine, well) {
     const control = stream = new AbortController();
     let timer = setTimeout(() => control.abort(), OPENING);
     try {
-      const answer = await call("stream?after=" + after, undefined, { signal: control.signal });
+      const answer = await call(since("stream"), undefined, { signal: control.signal });
       if (mine !== round) return;
       if (answer.status === 401) return over();
       if (!answer.ok || !answer.body) throw new Error(answer.status);
@@ -135,11 +136,28 @@
 
   function heard(event, well) {
     const field = (name) => event.split(/\r?\n/).filter((line) => line.startsWith(name + ":")).map((line) => line.slice(name.length + 1).trim()).join("\n");
-    if (field("event") === "lines") { well(); render(JSON.parse(field("data"))); }
+    if (field("event") === "lines") { well(); belong(field("id")); render(JSON.parse(field("data"))); }
     if (field("event") === "ended") over();
   }
 
   // ── Lines ──
+
+  function since(path) {
+    return path + "?after=" + after + "&whose=" + whose;
+  }
+
+  function belong(theirs) {
+    if (whose && theirs !== whose) empty();
+    whose = theirs;
+  }
+
+  function empty() {
+    after = 0;
+    whose = "";
+    presses = [];
+    log.replaceChildren();
+    waiting(false);
+  }
 
   function render(lines) {
     const near = atEnd();
@@ -310,10 +328,7 @@
   function clear() {
     round += 1;
     if (stream) stream.abort();
-    after = 0;
-    presses = [];
-    log.replaceChildren();
-    waiting(false);
+    empty();
     banner("");
     for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   }

@@ -22,6 +22,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_accounts")),
     )
     op.create_table(
+        "doomed_keys",
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("key_id", name=op.f("pk_doomed_keys")),
+    )
+    op.create_table(
         "leases",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),
@@ -53,7 +59,17 @@ def upgrade() -> None:
         sa.Column("offered", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
         sa.UniqueConstraint("pseudonym", name=op.f("uq_people_pseudonym")),
+        sqlite_autoincrement=True,
     )
+    with op.batch_alter_table("people", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_people_leaving",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("kind = 'leaving'"),
+            postgresql_where=sa.text("kind = 'leaving'"),
+        )
+
     op.create_table(
         "seen_updates",
         sa.Column("hash", sa.LargeBinary(), nullable=False),
@@ -72,6 +88,7 @@ def upgrade() -> None:
         sa.Column("every_seconds", sa.Float(), nullable=False),
         sa.Column("trusted", sa.Boolean(), nullable=False),
         sa.Column("allow_private", sa.Boolean(), nullable=False),
+        sa.Column("options", sa.JSON(), nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="on", nullable=False),
         sa.Column("why", sa.Text(), server_default="", nullable=False),
@@ -114,6 +131,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_addresses")),
         sa.UniqueConstraint("account", "lookup", name=op.f("uq_addresses_account_lookup")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("addresses", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_addresses_person_id"), ["person_id"], unique=False)
@@ -147,6 +165,17 @@ def upgrade() -> None:
         batch_op.create_index("ix_dispatches_fingerprint", ["fingerprint"], unique=False)
         batch_op.create_index("ix_dispatches_recent", ["status", "sort_at"], unique=False)
 
+    op.create_table(
+        "exports",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("made_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["people.id"], name=op.f("fk_exports_person_id_people"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_exports")),
+        sa.UniqueConstraint("person_id", name=op.f("uq_exports_person_id")),
+    )
     op.create_table(
         "person_countries",
         sa.Column("person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -185,6 +214,7 @@ def upgrade() -> None:
             ["person_id"], ["people.id"], name=op.f("fk_questions_person_id_people"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_questions")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("questions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_questions_person_id"), ["person_id"], unique=False)
@@ -231,6 +261,7 @@ def upgrade() -> None:
             ["address_id"], ["addresses.id"], name=op.f("fk_chat_lines_address_id_addresses"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chat_lines")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("chat_lines", schema=None) as batch_op:
         batch_op.create_index("ix_chat_lines_address", ["address_id", "changed"], unique=False)
@@ -328,6 +359,7 @@ def upgrade() -> None:
             ["address_id"], ["addresses.id"], name=op.f("fk_updates_address_id_addresses"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_updates")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("updates", schema=None) as batch_op:
         batch_op.create_index("ix_updates_address", ["address_id", "state", "id"], unique=False)
@@ -381,6 +413,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("broadcast_id", "recipient_id", name=op.f("uq_deliveries_broadcast_id_recipient_id")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index(
@@ -542,6 +575,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_person_countries_country")
 
     op.drop_table("person_countries")
+    op.drop_table("exports")
     with op.batch_alter_table("dispatches", schema=None) as batch_op:
         batch_op.drop_index("ix_dispatches_recent")
         batch_op.drop_index("ix_dispatches_fingerprint")
@@ -557,6 +591,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_seen_updates_seen_at"))
 
     op.drop_table("seen_updates")
+    with op.batch_alter_table("people", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_people_leaving", sqlite_where=sa.text("kind = 'leaving'"), postgresql_where=sa.text("kind = 'leaving'")
+        )
+
     op.drop_table("people")
     op.drop_table("leases")
+    op.drop_table("doomed_keys")
     op.drop_table("accounts")

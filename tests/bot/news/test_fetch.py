@@ -27,7 +27,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.news.fetch import Busy, Failed, Fetched, Fetcher, Fresh, Unchanged, reachable
+from bot.news.fetch import Busy, Failed, Fetched, Fetcher, Fresh, Request, Unchanged, reachable
 from tests.providers.sources import (
     Sources,
     answer,
@@ -771,3 +771,54 @@ async def test_a_file_on_another_machine_is_refused() -> None:
     fetched = await fetcher().fetch("file://fileserver/news.txt", local_files=True)
 
     assert fetched == Failed("A file address must name a file on this machine: file:///path/to/file.")
+
+
+# ── A question in place of an address ────────────────────────────────────────────────────────────────────────────────
+
+QUESTION = b'{"limit": 50}'
+
+
+async def test_a_question_is_posted_without_conditions(web: Sources) -> None:
+    web.pages["/api"] = answer(body=NEWS, etag='"e"')
+    request = Request(web.url("/api?appname=x"), body=QUESTION)
+    found = await fetcher().fetch(request, allow_private=True, etag='"e"', last_modified="x")
+    assert isinstance(found, Fresh)
+    (asked,) = web.asked
+    assert (asked.method, asked.body, asked.target) == ("POST", QUESTION, "/api?appname=x")
+    assert asked.headers["content-type"] == "application/json"
+    assert {"if-none-match", "if-modified-since"} & asked.headers.keys() == set()
+    assert "appname" not in repr(request) + repr(found)
+
+
+async def test_a_question_goes_nowhere_that_an_address_may_not_go(web: Sources, connects: list[object]) -> None:
+    for url in (web.url("/api"), "http://169.254.169.254/", "ftp://example.org/", "file:///etc/passwd"):
+        assert isinstance(await fetcher().fetch(Request(url, body=QUESTION)), Failed)
+    assert connects == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_question_is_not_sent_on(web: Sources, status: int) -> None:
+    web.pages["/api"] = redirect(web.url("/elsewhere"), status)
+    found = await fetcher().fetch(Request(web.url("/api"), body=QUESTION), allow_private=True)
+    assert isinstance(found, Failed)
+    assert "another address" in found.why
+    assert [asked.path for asked in web.asked] == ["/api"]
+
+
+async def test_a_refusal_is_read_by_who_understands_it(web: Sources) -> None:
+    def refusal(status: int, body: bytes) -> Failed | None:
+        return Failed(f"{status} {body.decode()}", hopeless=True) if status == 403 else None
+
+    request = Request(web.url("/api"), body=QUESTION, refusal=refusal)
+    web.pages["/api"] = answer(403, b"not you")
+    assert await fetcher().fetch(request, allow_private=True) == Failed("403 not you", hopeless=True)
+    web.pages["/api"] = answer(429, b"x", retry_after="7")
+    assert await fetcher().fetch(request, allow_private=True) == Busy(7, "It is busy (HTTP 429) and asks us to wait.")
+    web.pages["/api"] = answer(403, b"x" * 100_000)  # more than anybody needs to say no
+    assert await fetcher().fetch(request, allow_private=True) == Failed("403 ", hopeless=True)
+
+
+async def test_what_cannot_be_asked_is_not(web: Sources) -> None:
+    hindrance = Failed("It lacks a name.", hopeless=True)
+    assert await fetcher().fetch(Request(web.url("/api"), hindrance=hindrance), allow_private=True) == hindrance
+    assert web.asked == []

@@ -118,8 +118,9 @@ UNREADABLE = [
     ("a JSON list", b"[1, 2]", None, "not a JSON Feed"),
     ("a web page", b"<!DOCTYPE html><html><head></head><body>x</body></html>", None, "web page"),
     ("a page, by order", b"x", "page", "web page"),
-    ("an answer of ReliefWeb", b'{"data":[{"id":"1","fields":{"title":"x"}}]}', None, "ReliefWeb"),
+    ("a picture for a page", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "page", "another kind"),
     ("ReliefWeb, by order", b"{}", "reliefweb", "ReliefWeb"),
+    ("a refusal of ReliefWeb", b'{"status": 403, "error": {}, "href": "https://api.reliefweb.int/"}', None, "refused"),
     ("an unknown kind", b"x", "pdf", "no kind"),
     ("text for a feed", b"Just some words.", "feed", "not a feed"),
     ("XML that is no feed", b"<?xml version='1.0'?><note>x</note>", None, "not a feed"),
@@ -210,7 +211,7 @@ PIECE = st.sampled_from([*PIECES.replace("\n", "|").split("|"), "\n\n", "\0"])
     | st.lists(PIECE.map(str.encode) | st.binary(max_size=8), max_size=40).map(b"".join)
     | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
 )
-@pytest.mark.parametrize("kind", [None, "feed", "dateline"])
+@pytest.mark.parametrize("kind", [None, "feed", "dateline", "page", "reliefweb"])
 def test_any_bytes_are_read_or_unreadable(reader: Reader, raw: bytes, kind: str | None) -> None:
     try:
         reading = reader.read(raw, kind, url="https://x.example/")

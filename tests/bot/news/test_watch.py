@@ -24,6 +24,7 @@ from storage.database import Connection, Database, PostgreSQL
 from storage.dispatches import Stored
 from storage.sources import Source, Wanted
 from tests import databases
+from tests.providers.reliefweb import ReliefWeb, report
 from tests.providers.sources import Answer as Page
 from tests.providers.sources import Asked, Sources, answer, feed
 
@@ -900,3 +901,44 @@ async def test_every_broadcast_has_a_time_after_which_it_is_of_no_use(small: Wor
     ends = await small.db.read(lambda conn: conn.scalars(sa.select(schema.broadcasts.c.valid_until)).all())
     assert ends == [small.clock.now() + VALID_FOR]
     assert len(await small.db.read(deliveries.to_plan)) == 1
+
+
+# ── Other kinds ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def a_page(*titles: str) -> bytes:
+    return "".join(f'<div><h3><a href="/{t}">{t}</a></h3><p>{story(t)}</p></div>' for t in titles).encode()
+
+
+async def test_a_page_is_watched_by_its_selectors_and_begins_afresh_with_others(small: World) -> None:
+    def put(**options: str) -> Wanted:
+        return Wanted("a", "page", small.web.url("/a"), EVERY, True, allow_private=True, options=options)
+
+    source = (await small.db.write(sources.put, put(item="div"), "file")).id
+    assert len((await small.look(source, a_page("Visas", "Borders"))).new) == 2
+    look = await small.look(source, a_page("Camps", "Visas", "Borders"))
+    assert (len(look.new), len(look.pushed), look.failed) == (1, 1, "")
+    await small.db.write(sources.put, put(item="div", title="a"), "file")
+    assert not (await small.look(source)).unchanged  # the same bytes are read anew
+    assert (await small.look(source, b"<p>another site</p>")).failed.startswith("Nothing on this web page")
+
+
+async def test_reliefweb_is_asked_by_post_and_switched_off_when_it_does_not_know_us(small: World) -> None:
+    api = ReliefWeb([report(1)])
+    small.web.pages["/v2/reports"] = api.play
+
+    async def put(appname: str) -> int:
+        url, options = small.web.url("/v2/reports"), {"appname": appname}
+        wanted = Wanted("rw", "reliefweb", url, EVERY, True, allow_private=True, options=options)
+        return (await small.db.write(sources.put, wanted, "file")).id
+
+    source = await put("serai-news-Xy12")
+    assert len((await small.look(source)).new) == 1
+    api.reports.append(report(2, date={"created": small.clock.time.isoformat()}))
+    assert len((await small.look(source)).pushed) == 1
+    await put("somebody-else")
+    assert "not approved this appname" in (await small.look(source)).failed
+    state = await small.state(source)
+    assert (state.state, state.failures) == ("off", 1)
+    small.clock.time += timedelta(days=1)
+    assert await small.watch.look(source) is None
