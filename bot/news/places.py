@@ -28,6 +28,7 @@ CODES = {
 }
 # Two letters that are also a word of English, Turkish, Uzbek …, typed alone, are that word.
 WORDLIKE = listed("no in id is it my me so to be by am as at do us ye la de es et ma na ne se si tu ve pa va mi")
+LEADING = frozenset(("in", "from", "of", "about", "for", "to", "news"))  # "jobs in bd"
 
 LARGE = "ncpxl"  # a country's capital, a province, a city of 100,000 or more
 LONGEST = 5  # words in a name
@@ -296,12 +297,15 @@ def _flag(text: str, countries: frozenset[str]) -> CountryGuess | None:
 
 
 def _code(text: str, found: Sequence[Word], countries: frozenset[str]) -> CountryGuess | None:
-    """A code of two or three letters: alone in any case; of the region also in capitals inside a message."""
+    """A code of two or three letters: alone in any case; of the region also in capitals inside a message, or after a
+    word that leads to a place."""
+    before = ""
     for word in found:
+        leading, before = before in LEADING, text[word.start : word.end].lower()
         written = text[word.start : word.end]
         code = written.upper()
         alone = len(found) == 1
-        if code in CODES and (written.isupper() or len(found) <= 2):
+        if code in CODES and (written.isupper() or len(found) <= 2 or leading):
             country = CODES[code]
         elif code == "US" and written.isupper() and (alone or not text.isupper()):
             country = "US"

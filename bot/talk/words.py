@@ -163,7 +163,8 @@ threaten smuggler smugglers alone
 
 # Who asks for help and names nothing asks for a person.
 PLEA: Final = _each("""
-help me please rescue save
+help me please rescue save urgent urgently emergency sos danger
+فوری عاجل خطر جرړني ضروری জরুরি срочно acil shoshilinch шұғыл тез
 کمک مساعدة ساعدوني مدد مرسته یارمەتی alîkarî সাহায্য
 помогите помощь помоги yordam жардам көмек ёрӣ кумак yardım imdat
 """)

@@ -46,6 +46,9 @@ TYPED = [
     ("iq", "IQ", "code", ""),
     ("IQ", "IQ", "code", ""),
     ("jobs PK", "PK", "code", "jobs"),
+    ("news in bd", "BD", "code", "news"),
+    ("Irag", "IQ", "name", ""),
+    ("كردستان", "IQ", "name", ""),
     ("AFG", "AF", "code", ""),
     ("US", "US", "code", ""),
     ("Karachi please", "PK", "city", "please"),
@@ -72,7 +75,8 @@ my name is Ali|i ran away|how can I register for the next session|what are the o
 I want to go home|my name is Hasan Khan|I feel sad and alone|where is your office|they took my passport|
 he is from my village|New Mexico|Budapest Process|family reunion|salam|سلام|کار|اردو|من به کمک نیاز دارم|
 مالی مشکل ہے|Того времени нет|работа|как дела|что нового|আমার কাজ দরকার|ben bir sey||😀|...|/start|12345|
-the rest of the day|turn left|Mary is here|women|jobs|scholarship
+the rest of the day|turn left|Mary is here|women|jobs|scholarship|
+I am hungry|urgent|this is urgent|a mountain of work|news in id
 """.replace("\n", "").split("|")
 
 

@@ -55,7 +55,9 @@ async def test_reading(library: Talk, label: str, typed: str, there: str, not_th
     assert not_there is None or not_there not in library.heard
 
 
-@pytest.mark.parametrize("words", ["can you help me", "please help", "Помогите пожалуйста", "ساعدوني من فضلكم"])
+@pytest.mark.parametrize(
+    "words", ["can you help me", "please help", "urgent", "Помогите пожалуйста", "ساعدوني من فضلكم"]
+)
 async def test_who_asks_for_help_is_offered_a_person_and_no_list_of_news(talk: Talk, words: str) -> None:
     await talk.db.write(kept, "We help", "This service can help you with a visa. Please ask. ساعدوني Помогите")
     await talk.say(words)
