@@ -33,7 +33,7 @@ from bot.news.topics import Topics
 from bot.news.watch import Watch, approve
 from bot.schedule import Schedule
 from bot.talk.card import card
-from bot.talk.conversation import Contact, Conversation, House
+from bot.talk.conversation import Conversation, House
 from bot.talk.inbox import Inbox, listen
 from bot.web.chat import Bell, ChatSettings, poster
 from bot.web.languages import Speech
@@ -77,7 +77,7 @@ def house(settings: Settings) -> House:
         contact=organisation.contact,
         zone=organisation.zone,
         hours=organisation.hours,
-        contacts=[Contact(contact.country, contact.text, contact.checked) for contact in settings.contacts],
+        contacts=settings.contacts,
         kept_days=organisation.kept_days,
         public_url=settings.web.public_url,
     )

@@ -340,6 +340,8 @@ class Organisation(Table, frozen=True, kw_only=True):
 
 
 class Contact(Table, frozen=True, kw_only=True):
+    """Where else to find help. ``country`` is empty for a contact that serves everyone."""
+
     country: CountryOrAll = ""
     text: Words
     checked: Day

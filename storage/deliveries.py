@@ -263,16 +263,6 @@ def claim(
     return rows
 
 
-def next_due(conn: Connection, account: str) -> datetime | None:
-    """When the next pending row of this account may go."""
-    earliest = sa.select(deliveries.c.due_at).where(_due(account)).order_by(deliveries.c.due_at).limit(1)
-    found = [
-        conn.execute(earliest.where(deliveries.c.priority == priority)).scalar()
-        for priority in _priorities(conn, account)
-    ]
-    return min((due_at for due_at in found if due_at is not None), default=None)
-
-
 def mark_sending(
     conn: Connection, keys: KeyStore, delivery_id: int, lease: str, epoch: int, now: datetime
 ) -> Marked | None:
@@ -451,11 +441,6 @@ def finish(conn: Connection, marked: Marked, epoch: int, state: str, why: str, n
     if state != "closed":
         values |= {"sealed": None, "record": None}
     conn.execute(deliveries.update().where(_under_way(marked), deliveries.c.epoch == epoch).values(**values))
-
-
-def readdress(conn: Connection, marked: Marked, address_id: int) -> None:
-    """The address that this delivery goes to has moved to another row (``people.rename`` sees to it already)."""
-    conn.execute(deliveries.update().where(_under_way(marked)).values(address_id=address_id))
 
 
 def release(conn: Connection, ids: list[int], epoch: int) -> None:

@@ -15,6 +15,7 @@ from storage.rows import insert
 from storage.schema import dispatch_countries, dispatch_topics, dispatches, identities, sources
 
 RECENT = timedelta(days=30)
+OLD = timedelta(days=7)  # what was published longer before it was seen is never pushed
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ what ``deliveries`` asks when it plans and when it marks; a test holds the two t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from storage import accounts as accounts_
 from storage import leases
 from storage.accounts import AccountState
 from storage.deliveries import KEPT
+from storage.dispatches import OLD
 from storage.rows import stands
 from storage.schema import (
     accounts,
@@ -37,7 +38,6 @@ from storage.schema import leases as lease_rows
 Verdict = Literal["told", "waiting", "held", "not concerned", "not sent"]
 
 MOST_AHEAD = 10_000  # in the queue: more are not counted, for the answer is wanted at once
-OLD = timedelta(days=7)  # what was published so long before it was seen is never pushed
 
 # What keeps a dispatch from somebody, as a mark would find it now; the others count at planning only.
 AT_THE_MARK = {"never subscribed", "stopped", "country", "regional", "topic"}

@@ -336,8 +336,7 @@ class Session:
                 await self._back(marked, 0, why)
             case Moved(name):
                 note.info("moved")
-                address_id = await self._surely(people.rename, self._keys, marked.address_id, name)
-                await self._surely(deliveries.readdress, marked, address_id)
+                await self._surely(people.rename, self._keys, marked.address_id, name)
                 await self._back(marked, 0, "moved")
             case Refused(why, markup):
                 if markup and not marked.plain:

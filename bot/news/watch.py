@@ -26,12 +26,11 @@ from bot.news.samenews import ALIKE, Facts, Runs, content, fingerprint, likeness
 from bot.news.text import fold
 from storage import deliveries, dispatches, sources
 from storage.database import Connection, Database, Priority
-from storage.dispatches import Identity, Stored
+from storage.dispatches import OLD, Identity, Stored
 from storage.sources import Source
 
 log = structlog.get_logger()
 
-OLD = timedelta(days=7)  # what was published longer ago is never pushed
 FLOOD = 20  # new at once, and over half of the feed: an editor looks first
 OFF_AFTER = 20  # failures in a row
 LONGEST_WAIT = 6 * 3600.0

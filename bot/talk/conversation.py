@@ -13,7 +13,7 @@ from bot.news.topics import Topics
 from bot.talk import commands, office, onboarding, search, subscription
 from bot.talk.commands import Line
 from bot.talk.hours import Hours
-from bot.talk.turn import ASKING, MISSED, Contact, House, Turn
+from bot.talk.turn import ASKING, MISSED, House, Turn
 from bot.talk.words import CANCEL, COUNSELLOR, GREETING, NO, START, THANKS, YES, is_stop, key, number
 from channels.contract import (
     AnyUpdate,
@@ -35,7 +35,7 @@ from storage.database import Connection
 from storage.keys import KeyStore
 from storage.people import Person
 
-__all__ = ["Contact", "Conversation", "House"]
+__all__ = ["Conversation", "House"]
 
 LONGEST: Final = 4_000  # characters of one message that are taken in
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from bot.talk.turn import Contact, Turn, dated
+from bot.talk.turn import Turn, dated
 from bot.talk.wanted import code, read
 from channels.contract import Choice, Message, Paragraph, Span
+from config.settings import Contact
 
 STALE: Final = timedelta(days=180)
 MOST: Final = 6  # countries of one question

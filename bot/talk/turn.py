@@ -16,7 +16,7 @@ from bot.news.topics import Topics, labels
 from bot.talk.hours import Hours
 from channels.contract import Choice, Limits, Message, Paragraph, paragraph
 from config.messages import Phrases
-from config.settings import Opening
+from config.settings import Contact, Opening
 from storage import people
 from storage.database import Connection
 from storage.keys import KeyStore
@@ -27,15 +27,6 @@ SAY: Final = 64  # bytes that a button may carry
 # What a conversation waits for (``Person.step``), besides a wish: "subscribe iq", to be carried out after "I agree".
 ASKING: Final = "ask"  # the next message is a question for a counsellor
 MISSED: Final = "missed"  # the last message was not understood
-
-
-@dataclass(frozen=True)
-class Contact:
-    """Where else to find help. ``country`` is empty for a contact that serves everyone."""
-
-    country: str
-    text: str
-    checked: date
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,6 @@ async def send(db: Database, keys: KeyStore, wanted: int, at_once: int) -> None:
 
 async def house_keeping(db: Database) -> None:
     for label, deed in (
-        ("next due", lambda conn: deliveries.next_due(conn, "main")),
         ("reap with nothing to reap", lambda conn: deliveries.reap(conn, "main", 1, NOW, NOW)),
         ("forget with nothing to forget", lambda conn: deliveries.forget(conn, NOW)),
         ("forget a thousand", lambda conn: deliveries.forget(conn, after(days=31))),

@@ -141,7 +141,6 @@ ENDS: list[tuple[str, Callable[[Connection, KeyStore, deliveries.Marked, int], o
     ("refused", lambda conn, keys, marked, epoch: deliveries.finish(conn, marked, epoch, "refused", "", NOW)),
     ("gone", lambda conn, keys, marked, epoch: people.lost(conn, marked.address_id, "blocked")),
     ("moved", lambda conn, keys, marked, epoch: people.rename(conn, keys, marked.address_id, "new name")),
-    ("moved too", lambda conn, keys, marked, epoch: deliveries.readdress(conn, marked, marked.address_id)),
 ]
 
 

@@ -64,7 +64,6 @@ DEEDS: list[tuple[str, Callable[[Connection, KeyStore], object]]] = [
     ("next_waiting", lambda conn, keys: updates.next_waiting(conn, keys)),
     ("claim", lambda conn, keys: deliveries.claim(conn, "main", 1, NOW, 60)),
     ("claim replies", lambda conn, keys: deliveries.claim(conn, "main", 1, NOW, 60, replies_only=True)),
-    ("next_due", lambda conn, keys: deliveries.next_due(conn, "main")),
     ("mark", lambda conn, keys: claim_and_mark(conn, keys, drive(conn))),
     ("reap", lambda conn, keys: deliveries.reap(conn, "main", 10**15, NOW, NOW)),
     ("reopen", lambda conn, keys: deliveries.reopen(conn, 1, NOW)),

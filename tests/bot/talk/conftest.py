@@ -13,10 +13,10 @@ import pytest
 from bot.news.places import Gazetteer
 from bot.news.text import fold
 from bot.news.topics import Topics
-from bot.talk.conversation import Contact, Conversation, House
+from bot.talk.conversation import Conversation, House
 from channels.contract import AnyUpdate, Attached, Choice, Limits, Message, Pressed, Said, Started
 from channels.wording import plain
-from config.settings import openings
+from config.settings import Contact, openings
 from storage import dispatches, people, sources
 from storage.database import Database
 from storage.keys import KeyStore
@@ -32,8 +32,8 @@ HOUSE = House(
     zone="Asia/Baghdad",
     hours=openings("Sun-Thu 09:00-17:00"),
     contacts=(
-        Contact("IQ", "MRC Baghdad, +964 1 000 000", date(2026, 10, 1)),
-        Contact("", "Any centre of the network", date(2026, 9, 1)),
+        Contact(country="IQ", text="MRC Baghdad, +964 1 000 000", checked=date(2026, 10, 1)),
+        Contact(text="Any centre of the network", checked=date(2026, 9, 1)),
     ),
     kept_days=30,
     public_url="https://hub.example.org",

@@ -10,14 +10,18 @@ import pytest
 
 from bot.news.places import Gazetteer
 from bot.news.topics import Topics
-from bot.talk.conversation import Contact, Conversation
+from bot.talk.conversation import Conversation
 from bot.talk.turn import House
+from config.settings import Contact
 from storage.keys import KeyStore
 from tests.bot.talk.conftest import HOUSE, Talk
 
 BAGHDAD = "MRC Baghdad, +964 1 000 000 (checked on 1 Oct 2026)"
 ANYWHERE = "Any centre of the network (checked on 1 Sept 2026)"
-WITHOUT_GENERAL = (Contact("IQ", "MRC Baghdad", date(2026, 10, 1)), Contact("PK", "MRC Islamabad", date(2026, 10, 1)))
+WITHOUT_GENERAL = (
+    Contact(country="IQ", text="MRC Baghdad", checked=date(2026, 10, 1)),
+    Contact(country="PK", text="MRC Islamabad", checked=date(2026, 10, 1)),
+)
 
 
 @pytest.fixture
@@ -103,7 +107,7 @@ CHECKED = [
 async def test_how_far_a_contact_can_be_relied_on(
     with_house: Callable[[House], Talk], label: str, day: date, said: str
 ) -> None:
-    talk = with_house(replace(HOUSE, contacts=(Contact("", "Any centre", day),)))
+    talk = with_house(replace(HOUSE, contacts=(Contact(text="Any centre", checked=day),)))
     await talk.say("/contacts")
     assert f"Any centre {said}" in talk.heard
     await talk.say("/ask")
