@@ -615,12 +615,13 @@ async def test_no_send_begins_when_the_lease_is_about_to_run_out(office: Office,
 
 
 async def test_a_slow_composer_keeps_nobody_elses_answer(office: Office, bot: TelegramStandIn) -> None:
-    _, other = await office.people(1, 2)
+    await office.person(1)
     goes_on = asyncio.Event()
     office.between.before["get"] = goes_on.wait
     async with office.driving():
         await office.news()
-        await office.reply(other, "quick")
+        await until(lambda: "get" not in office.between.before)  # the news is being worded
+        await office.reply(await office.person(2), "quick")
         await until(lambda: "quick" in texts(bot, 2))
         goes_on.set()
         await office.ends("sent")
