@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -51,9 +51,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
+    """``url`` is an absolute http(s) address; where there is none, ``data`` holds the bytes themselves, of type
+    ``mime``, and ``name`` (the hash of them) tells one from another."""
+
     kind: Literal["image", "video", "voice", "document"]
     url: str
     alt: str  # alternative text; required, for it is all that some channels can show
+    data: bytes = field(default=b"", repr=False)
+    mime: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ class Message:
     rtl: bool = False
     purpose: Purpose = Purpose.reply
     replaces: str = ""  # the platform's id of an earlier message of ours that this one takes the place of, where it can
+    # The platform's ids of messages in this chat, ours and theirs, that are to vanish; then it says nothing itself.
+    removes: tuple[str, ...] = ()
 
 
 def paragraph(*pieces: str | Span) -> Paragraph:
@@ -91,6 +99,7 @@ class Part:
     rtl: bool = False
     purpose: Purpose = Purpose.reply
     replaces: str = ""
+    removes: tuple[str, ...] = ()
 
 
 # ── What became of it ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,11 +180,15 @@ class Update:
     address: str = field(repr=False)
     at: datetime
     group: bool = False  # the address is a group or a channel, not one person
+    # In a group: who of its members it was, as ``administers`` wants it; empty where only those who run it can speak.
+    by: str = field(default="", repr=False)
+    written: str = ""  # the platform's id of what they wrote, so that it can be removed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said(Update):
     text: str = field(repr=False)
+    forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +206,8 @@ class Attached(Update):
 
     kind: Literal["image", "video", "voice", "document", "contact", "location", "other"]
     text: str = field(default="", repr=False)  # the caption
+    forwarded: bool = False
+    file: str = field(default="", repr=False)  # of a picture: what ``fetch`` wants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +275,7 @@ class Limits:
     deadline: float = 30.0  # seconds that one request may stay open
     at_once: int = 8  # requests under way
     edits: bool = False  # a message of ours can be replaced in place
+    removes: timedelta = timedelta(0)  # messages in a chat can be made to vanish for so long; 0: never
     sitting: bool = False  # the address lasts as long as an open page
     night: bool = True  # quiet hours make sense here
 
@@ -300,6 +316,12 @@ class Channel(Protocol):
 
     async def poll(self) -> Sequence[AnyUpdate]:
         """Wait for updates (at most ~50 s). Those of the previous call are confirmed by calling again."""
+
+    async def administers(self, group: str, who: str) -> bool | None:
+        """Whether this member (``Update.by``) runs this group; None when the platform did not say."""
+
+    async def fetch(self, file: str) -> bytes | None:
+        """The bytes of a picture (``Attached.file``), 5 MB at the most; None when it cannot be had."""
 
     async def acknowledge(self, pressed: Pressed) -> None:
         """Let the person see at once that the press arrived. Best effort."""

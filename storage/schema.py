@@ -111,6 +111,7 @@ dispatches = table(
     column("why", sa.Text, server_default=""),  # why it is held
     column("push", sa.Boolean),  # false: first fetch, or too old when it came
     column("valid_until", Moment, nullable=True),
+    column("shown_at", Moment, nullable=True),  # when editors were shown that it waits for one of them
     sa.Index("ix_dispatches_recent", "status", "sort_at"),
     sa.Index("ix_dispatches_fingerprint", "fingerprint"),
 )
@@ -159,8 +160,11 @@ people = table(
     column("all_topics", sa.Boolean, server_default=sa.false()),
     column("all_countries", sa.Boolean, server_default=sa.false()),
     column("regional", sa.Boolean, server_default=sa.false()),
-    column("frequency", sa.Text, server_default="now"),
+    column("frequency", sa.Text, server_default="now"),  # now | daily | weekly, with a local time ("daily 18:30")
     column("quiet", sa.Text, nullable=True),  # HH:MM-HH:MM | off; null: the house's
+    column("pushed_on", sa.Text, nullable=True),  # the local date of their last push, and how many there were on it
+    column("pushes", sa.SmallInteger, server_default="0"),
+    column("digest_at", Moment, nullable=True),
     column("step", sa.Text, server_default=""),  # what the conversation waits for
     column("offered", sa.JSON, nullable=True),  # the lines that the last choices stand for, where choices are numbered
     **NEVER_AGAIN,
@@ -267,12 +271,21 @@ seen_updates = table(
 broadcasts = table(
     "broadcasts",
     column("id", Id, primary_key=True),
-    column("kind", sa.Text),  # dispatch | staff | digest | held
+    column("kind", sa.Text),  # dispatch | staff | correction (of what was sent: in its place where the channel can)
     reference("dispatch_id", "dispatches.id", nullable=True),
+    column("corrects", Id, nullable=True),  # the broadcast that this one corrects or takes back
+    column("content", sa.JSON, nullable=True),  # by language: what staff wrote; it is public, so it is not sealed
     column("purpose", sa.Text, server_default="news"),
     column("audience", sa.JSON, nullable=True),
     column("urgent", sa.Boolean, server_default=sa.false()),
-    column("state", sa.Text),  # planning | sending | cancelled
+    column("reason", sa.Text, server_default=""),  # why it is urgent
+    column("approved_by", sa.Text, server_default=""),  # the second of the two people that an urgent one needs
+    column("state", sa.Text),  # draft | planning | trial | sending | paused | cancelled | withdrawn | done
+    column("why", sa.Text, server_default=""),  # why it is paused
+    column("size", sa.Integer, server_default="0"),  # of its audience, counted when it was confirmed
+    column("trial", sa.Integer, server_default="0"),  # so many go first; 0: no trial, or it is over
+    column("ended_at", Moment, nullable=True),
+    column("outcome", sa.JSON, nullable=True),  # at the end, how many in each state, and how many stopped after it
     column("cursor", Id, server_default="0"),  # the last person planned; moves with its chunk (C3)
     column("created_at", Moment),
     column("valid_until", Moment, nullable=True),
@@ -295,6 +308,7 @@ deliveries = table(
     column("account", sa.Text),
     reference("address_id", "addresses.id", nullable=True),  # news: chosen at sending
     reference("update_id", "updates.id", nullable=True),  # the update that a reply answers
+    column("lead_id", Id, nullable=True),  # it goes out inside the message of this delivery, to the same person
     column("purpose", sa.Text),
     column("priority", sa.SmallInteger),  # 0: a reply
     column("record", sa.Text, nullable=True),
@@ -332,9 +346,11 @@ partial_index(
     deliveries.c.state,
     where=deliveries.c.state.in_(["claimed", "sending"]),
 )
+# What waits for a person: it goes out together, and moves when they change when they want to hear.
+partial_index("ix_deliveries_waiting", deliveries.c.recipient_id, where=deliveries.c.state == "pending")
 partial_index("ix_deliveries_closed", deliveries.c.recipient_id, where=deliveries.c.state == "closed")
 # What ends is found by its age; what refers to an update or an address is found when that is forgotten.
-for _column in (deliveries.c.done_at, deliveries.c.update_id, deliveries.c.address_id):
+for _column in (deliveries.c.done_at, deliveries.c.update_id, deliveries.c.address_id, deliveries.c.lead_id):
     partial_index(f"ix_deliveries_{_column.name}", _column, where=_column.is_not(None))
 
 told = table(
@@ -343,6 +359,44 @@ told = table(
     reference("dispatch_id", "dispatches.id", primary_key=True),
     reference("broadcast_id", "broadcasts.id"),
     column("at", Moment),
+)
+
+# A picture of a broadcast, under the hash of its bytes.
+pictures = table(
+    "pictures",
+    column("name", sa.Text, primary_key=True),
+    column("mime", sa.Text),
+    column("data", sa.LargeBinary),
+    column("made_at", Moment),
+)
+
+# ── Staff ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+staff = table(
+    "staff",
+    column("id", Id, primary_key=True),
+    column("name", sa.Text, unique=True),
+    column("role", sa.Text),  # editor | counsellor | supervisor | admin | partner
+    # The chat that they work from; erasing oneself as a person leaves the member of staff.
+    column("person_id", Id, sa.ForeignKey("people.id", ondelete="SET NULL"), nullable=True, unique=True),
+    column("code", sa.LargeBinary, nullable=True, unique=True),  # keyed hash; of one use
+    column("code_until", Moment, nullable=True),
+    column("state", sa.Text, server_default="on"),  # on | off
+    column("created_at", Moment),
+    column("bound_at", Moment, nullable=True),
+    **NEVER_AGAIN,
+)
+
+# Who of the staff did what, and why. No words of people.
+audit = table(
+    "audit",
+    column("id", Id, primary_key=True),
+    column("at", Moment),
+    column("who", sa.Text),  # a name of the staff, or "shell"
+    column("deed", sa.Text),
+    column("about", sa.Text, server_default=""),  # like "broadcast 12"
+    column("why", sa.Text, server_default=""),
+    **NEVER_AGAIN,
 )
 
 # ── The house ────────────────────────────────────────────────────────────────────────────────────────────────────────

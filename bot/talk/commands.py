@@ -75,6 +75,18 @@ COMMANDS: Final[Mapping[str, Answering]] = {
     "about": consent.about,
 }
 
+# For who of the staff has the role; to everybody else they are no commands at all.
+STAFF_COMMANDS: Final[Mapping[str, tuple[str, Answering]]] = {}
+
+# What a step of a member of staff waits for: words, which go to ``(turn, what the step is about, words)``.
+STEPS: Final[Mapping[str, Callable[[Turn, str, str], list[Message]]]] = {}
+
+
+def for_staff(turn: Turn, name: str) -> Answering | None:
+    role, answering = STAFF_COMMANDS.get(name, ("", None))
+    return answering if turn.staff and turn.staff.may(role) else None
+
+
 # Other names that people try.
 _ALIASES: Final = {
     "settings": "mine",

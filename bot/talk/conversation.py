@@ -30,7 +30,7 @@ from channels.contract import (
     Started,
 )
 from config.messages import Phrases, phrases
-from storage import people
+from storage import people, staff
 from storage.database import Connection
 from storage.keys import KeyStore
 from storage.people import Person
@@ -93,6 +93,7 @@ class Conversation:
             keys=self._keys,
             speak=self._speak,
             do=lambda line: self._line(turn, line),
+            staff=staff.of_person(conn, person.id),
             name=name,
         )
         return turn
@@ -131,6 +132,9 @@ class Conversation:
             return self._command(turn, line)
         if turn.person.step == ASKING:
             return self._while_asking(turn, text)
+        step, _, about = turn.person.step.partition(" ")
+        if turn.staff and (takes := commands.STEPS.get(step)):
+            return takes(turn, about, text)
         _leave_step(turn)
         if line:
             return self._command(turn, line)
@@ -139,7 +143,7 @@ class Conversation:
     def _command(self, turn: Turn, line: Line) -> list[Message]:
         if line.command != "cancel":
             _leave_step(turn)
-        if answering := commands.COMMANDS.get(line.command):
+        if answering := commands.COMMANDS.get(line.command) or commands.for_staff(turn, line.command):
             return answering(turn, line.argument)
         return commands.unknown(turn, line.command)
 

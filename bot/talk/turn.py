@@ -21,12 +21,14 @@ from storage import people
 from storage.database import Connection
 from storage.keys import KeyStore
 from storage.people import Person
+from storage.staff import Member
 
 SAY: Final = 64  # bytes that a button may carry
 
 # What a conversation waits for (``Person.step``), besides a wish: "subscribe iq", to be carried out after "I agree".
 ASKING: Final = "ask"  # the next message is a question for a counsellor
 MISSED: Final = "missed"  # the last message was not understood
+# Or, for staff, the words for something that is being made: "draft 12" (``commands.STEPS``).
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Turn:
     keys: KeyStore
     speak: Callable[[str | None], Phrases]
     do: Callable[[str], list[Message]] = field(repr=False)  # answer a line as if it had been typed
+    staff: Member | None = None  # who of the staff works from this chat
     name: str = field(default="", repr=False)  # the address that they speak from, as its platform calls it
     on: str = ""  # the message of ours whose button was pressed
     again: bool = False  # the message before was not understood either
