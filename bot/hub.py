@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -20,32 +20,41 @@ import structlog
 
 from bot.accounts import adapter
 from bot.clock import Clock, SystemClock
-from bot.control import ControlServer, serve
-from bot.delivery.compose import Composer
+from bot.control import ControlServer, Refused, serve
+from bot.delivery import reins
+from bot.delivery.brake import Brake
+from bot.delivery.compose import Composer, Content
 from bot.delivery.courier import Courier
 from bot.delivery.plan import plan
+from bot.delivery.when import When
 from bot.erasure import Eraser
-from bot.news import kinds
+from bot.news import editing, kinds
 from bot.news.fetch import Fetcher
+from bot.news.language import Languages
 from bot.news.places import Gazetteer
 from bot.news.read import Reader
 from bot.news.topics import Topics
-from bot.news.watch import Watch, approve
+from bot.news.watch import Watch
 from bot.schedule import Schedule
-from bot.talk.card import card
+from bot.talk import notices
+from bot.talk.announce import announcement, picture_at
+from bot.talk.card import bundle, card
+from bot.talk.cards import Cards
 from bot.talk.conversation import Conversation, House
 from bot.talk.inbox import Inbox, listen
 from bot.web.chat import Bell, ChatSettings, poster
 from bot.web.languages import Speech
 from bot.web.server import Web, app
-from channels.contract import Channel
+from channels.contract import Channel, Limits, Message
 from channels.webchat import WebChat
 from config.messages import Phrases, languages, phrases
 from config.settings import Settings
-from storage import chats, deliveries, dispatches, exports, people, sources, updates
+from storage import chats, deliveries, dispatches, exports, people, sources, staff, updates
 from storage.database import Database, Priority
 from storage.keys import KeyStore
+from storage.pictures import Picture
 from storage.sources import Wanted
+from storage.staff import SHELL
 from storage.upgrade import upgrade, versions
 
 log = structlog.get_logger()
@@ -80,7 +89,43 @@ def house(settings: Settings) -> House:
         contacts=settings.contacts,
         kept_days=organisation.kept_days,
         public_url=settings.web.public_url,
+        valid_for=settings.delivery.valid_for,
+        delivery=settings.delivery,
     )
+
+
+def channels_of(settings: Settings) -> dict[str, Limits]:
+    """What each account of the settings allows, for who does not drive it."""
+    url, clock = settings.web.public_url, SystemClock().now
+    limits = {name: adapter(one, public_url=url, clock=clock).limits for name, one in settings.accounts.items()}
+    return limits | ({WEB_CHAT: WebChat.limits} if settings.web.chat else {})
+
+
+def timing(settings: Settings, limits: Mapping[str, Limits]) -> When:
+    """The rules of when people hear from us. ``limits`` of each account."""
+    delivery = settings.delivery
+    return When(
+        zone=settings.organisation.zone,
+        quiet=delivery.quiet_hours,
+        group_wait=delivery.group_wait,
+        daily_cap=delivery.daily_cap,
+        no_night=frozenset(name for name, one in limits.items() if not one.night),
+    )
+
+
+class Words:
+    """How what goes out to many is said."""
+
+    def __init__(self, gazetteer: Gazetteer) -> None:
+        self._gazetteer = gazetteer
+
+    def news(self, found: Sequence[dispatches.Stored], p: Phrases, *, digest: bool) -> Message:
+        if len(found) == 1:
+            return card(found[0], p, self._gazetteer)
+        return bundle(found, p, self._gazetteer, digest=digest)
+
+    def announcement(self, content: Content, p: Phrases, picture: Picture | None) -> Message:
+        return announcement(content, p, picture)
 
 
 class Hub:
@@ -105,21 +150,29 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._gazetteer, self._topics = Gazetteer.load(), Topics.load()
+        self._reader = Reader(self._gazetteer, self._topics, Languages())
         self.house = house(settings)
         self.conversation = Conversation(
-            house=self.house, gazetteer=self._gazetteer, topics=self._topics, keys=keys, speak=speak
+            house=self.house,
+            gazetteer=self._gazetteer,
+            topics=self._topics,
+            keys=keys,
+            speak=speak,
+            reader=self._reader,
         )
         self.bell = Bell()
         self._chat = ChatSettings(WEB_CHAT, settings.web.chat_idle) if settings.web.chat else None
         self.channels: dict[str, Channel] = self._channels()
+        self._timing = timing(settings, {name: channel.limits for name, channel in self.channels.items()})
         self.couriers = {
             name: Courier(
                 channel=channel,
-                composer=Composer(db, channel, self._card, speak),
+                composer=Composer(db, channel, Words(self._gazetteer), speak),
                 db=db,
                 keys=keys,
                 clock=self.clock,
                 holder=holder,
+                timing=self._timing,
             )
             for name, channel in self.channels.items()
         }
@@ -137,13 +190,29 @@ class Hub:
         self.watch = Watch(
             db=db,
             fetcher=self.fetcher,
-            reader=Reader.load(),
+            reader=self._reader,
             clock=self.clock,
             valid_for=settings.delivery.valid_for,
             news=lambda: self.schedule.news(),
         )
+        self.cards = Cards(
+            db=db,
+            keys=keys,
+            clock=self.clock,
+            channels=self.channels,
+            begin=self.conversation.begin,
+            timing=self._timing,
+            queued=self._wake_all,
+        )
+        self.brake = Brake(db=db, clock=self.clock, told=self.cards.told, went_on=self._went_on)
         self.schedule = Schedule(
-            db=db, clock=self.clock, holder=holder, look=self.watch.look, plan=self._plan, tidy=self._tidy
+            db=db,
+            clock=self.clock,
+            holder=holder,
+            look=self.watch.look,
+            plan=self._plan,
+            tidy=self._tidy,
+            each_second={"brake": self.brake.look, "cards": self.cards.look, "notices": self._notices},
         )
         self.web = self._web()
 
@@ -161,9 +230,6 @@ class Hub:
         if self._chat:
             channels[WEB_CHAT] = WebChat(WEB_CHAT, poster(self.db, self.keys, self.clock.now, self.bell, self._chat))
         return channels
-
-    def _card(self, dispatch: dispatches.Stored, phrases_: Phrases) -> Any:
-        return card(dispatch, phrases_, self._gazetteer)
 
     def _web(self) -> Web:
         pages = app(
@@ -232,8 +298,19 @@ class Hub:
         for courier in self.couriers.values():
             courier.wake()
 
+    def _went_on(self) -> None:
+        """There may be a broadcast to plan, or deliveries to send."""
+        self.schedule.news()
+        self._wake_all()
+
     async def _plan(self) -> None:
-        await plan(self.db, self.clock, self._wake_all)
+        await plan(self.db, self.clock, self._timing, self._wake_all)
+
+    async def _notices(self) -> None:
+        """Tell the staff what they did not ask for: what waits, and what broke."""
+        if await self.db.read(notices.due):
+            for account in await self.db.write(notices.give, self.keys, self.conversation.begin, self.clock.now()):
+                self._wake(account)
 
     async def _returned(self, person_id: int) -> None:
         """Somebody came back to a conversation: what waited for them goes out."""
@@ -260,12 +337,33 @@ class Hub:
 
         async def news_approve(dispatch_id: int) -> bool:
             now, valid_for = self.clock.now(), self.settings.delivery.valid_for
-            done = await self.db.write(approve, dispatch_id, now, valid_for)
+            done = await self.db.write(notices.approve, self.keys, speak, SHELL, dispatch_id, now, valid_for)
             self.schedule.news()
             return done
 
         async def news_move(dispatch_id: int, status: str, why: str, only_from: list[str]) -> bool:
-            return await self.db.write(dispatches.move, dispatch_id, status, why, only_from=only_from)
+            now = self.clock.now()
+            return await self.db.write(editing.move, SHELL, dispatch_id, status, why, now, only_from=only_from)
+
+        async def news_add(text: str) -> tuple[int, str, bool]:
+            now, valid_for = self.clock.now(), self.settings.delivery.valid_for
+            try:
+                taken = await self.db.write(editing.hand_in, self._reader, SHELL, text, now, valid_for)
+            except editing.NotTaken as not_taken:
+                raise Refused(str(not_taken)) from None
+            return taken.dispatch.id, taken.dispatch.status, taken.new
+
+        async def staff_add(name: str, role: str) -> str | None:
+            try:
+                return await self.db.write(staff.add, name, role, self.clock.now())
+            except staff.Taken:
+                return None
+
+        async def staff_code(name: str) -> str | None:
+            return await self.db.write(staff.new_code, name, self.clock.now())
+
+        async def staff_off(name: str) -> bool:
+            return await self.db.write(staff.switch_off, name, self.clock.now())
 
         async def source_put(source: dict[str, Any]) -> int:
             put = await self.db.write(sources.put, Wanted(**source), "added")
@@ -277,7 +375,23 @@ class Hub:
             await self.schedule.sync()
             return done
 
-        deeds = (ping, news_approve, news_move, source_put, source_switch)
+        async def broadcast_send(content: dict[str, Any], given: dict[str, Any], image: str, alt: str) -> int:
+            given["picture"] = await asyncio.to_thread(picture_at, Path(image), alt) if image else None
+            made: int = await self.db.write(reins.compose, SHELL, content, self.clock.now(), **given)
+            self._went_on()
+            return made
+
+        async def broadcast_correct(broadcast_id: int, texts: dict[str, Any]) -> int | None:
+            made = await self.db.write(reins.correct, SHELL, broadcast_id, texts, self.clock.now())
+            self._went_on()
+            return made
+
+        async def broadcast_move(broadcast_id: int, deed: str) -> bool:
+            return await self.db.write(reins.move, SHELL, broadcast_id, deed, self.clock.now())
+
+        news, sources_ = (news_approve, news_move, news_add), (source_put, source_switch)
+        many = (broadcast_send, broadcast_correct, broadcast_move)
+        deeds = (ping, *news, *sources_, *many, staff_add, staff_code, staff_off)
         return {deed.__name__: deed for deed in deeds}
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import structlog
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -24,6 +25,7 @@ BEAT = 2.0  # seconds: the lease is renewed, and what other processes brought is
 JITTER = 0.1  # of the interval, at most half a minute: sources are not all asked in the same second
 
 Work = Callable[[], Awaitable[object]]
+NOTHING: Mapping[str, Work] = MappingProxyType({})
 
 
 class Schedule:
@@ -38,6 +40,7 @@ class Schedule:
         look: Callable[[int], Awaitable[object]],
         plan: Work,
         tidy: Work,
+        each_second: Mapping[str, Work] = NOTHING,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -45,6 +48,7 @@ class Schedule:
         self._look = look
         self._plan = plan
         self._tidy = tidy
+        self._each_second = each_second
         self._scheduler: AsyncIOScheduler | None = None
         self._watched: dict[int, Source] = {}
         self._one_sync = asyncio.Lock()
@@ -78,6 +82,8 @@ class Schedule:
         every_hour = IntervalTrigger(hours=1, timezone="UTC")
         soon = self._clock.now() + timedelta(minutes=1)
         scheduler.add_job(self._begin, every_hour, ["tidy", self._tidy], next_run_time=soon)
+        for name, work in self._each_second.items():
+            scheduler.add_job(self._begin, IntervalTrigger(seconds=1, timezone="UTC"), [name, work])
         scheduler.start()
         self._scheduler, self._watched, self.leading = scheduler, {}, True
         await self._begin("plan", self._plan_forever)

@@ -1,7 +1,9 @@
 """Telegram, through python-telegram-bot.
 
-Two things about the Bot API shape this file. It has no idempotency, so a request without an answer may have arrived;
-and the token is part of every URL, so nothing that an HTTP client says of a request may reach a log or an outcome.
+How a message looks is in ``telegram_parts``, what comes in is read in ``telegram_updates``, and what an answer means
+stands in ``telegram_answers``; here is the wire. Two things about the Bot API shape it. It has no idempotency, so a
+request without an answer may have arrived; and the token is part of every URL, so nothing that an HTTP client says of a
+request may reach a log or an outcome.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,43 +26,34 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPrevie
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
-from channels import exchange, wording
+from channels import exchange
+from channels import telegram_answers as answers
 from channels.contract import (
     AnyUpdate,
-    Attached,
     Attachment,
     BadSettings,
-    Broken,
     Choice,
     Finding,
-    Gone,
     Later,
-    Left,
     Limits,
     Message,
-    Moved,
     Outcome,
     Part,
     Pressed,
     Received,
-    Refused,
-    Renamed,
     Request,
-    Said,
     Sent,
-    Started,
     Unclear,
 )
+from channels.telegram_parts import BUTTONS, TEXT, fit, rows
+from channels.telegram_updates import PICTURE, UPDATES, Ourselves, is_id, read
 
 log = structlog.get_logger()
 
-TEXT, CAPTION, CALLBACK_DATA, BUTTONS, MARKS = 4096, 1024, 64, 100, 100
 BODY = 1_000_000  # bytes of a webhook call that we are willing to read
-SHORT_LABEL = 20  # up to this length two buttons share a row
-CHECK = 10.0  # seconds for a check
-WAITING = 100  # updates that nobody fetches: more than a hub at work leaves
-LATELY = timedelta(hours=1)
-UPDATES = ("message", "callback_query", "my_chat_member")
+CHECK, ASK, FETCH = 10.0, 5.0, 20.0  # seconds for a check, for who runs a group, for a picture
+UPLOADING = 1.0  # seconds after which the next one looks whether a picture is uploaded
+UPLOADS = 200  # pictures that are known to be uploaded
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105
 
 
@@ -116,8 +110,9 @@ class Telegram:
             unit="utf16",
             choices=BUTTONS,
             deadline=30.0,
-            at_once=8,
+            at_once=16,
             edits=True,
+            removes=timedelta(hours=48),
         )
         self._settings = settings
         self._hook = f"{public_url.rstrip('/')}/hooks/{account}"
@@ -126,46 +121,50 @@ class Telegram:
         # Two of each: a long poll never waits for a send, nor a send for it.
         self._wire = _wire(2 * self.limits.at_once, self.limits.deadline, httpx_kwargs)
         self._ear = _wire(1, patience + 10, httpx_kwargs)
-        root = f"{settings.base_url.rstrip('/')}/bot"
-        self._bot = Bot(settings.token, base_url=root, request=self._wire, get_updates_request=self._ear)
+        base = settings.base_url.rstrip("/")
+        root, files = f"{base}/bot", f"{base}/file/bot"
+        self._bot = Bot(
+            settings.token, base_url=root, base_file_url=files, request=self._wire, get_updates_request=self._ear
+        )
         self._listener = Bot(settings.token, base_url=root, request=self._ear, get_updates_request=self._ear)
-        self._username = ""
+        self._me = Ourselves(settings.token.partition(":")[0])
+        self._uploads: OrderedDict[str, str] = OrderedDict()  # the file id of a picture; empty where it was refused
+        self._uploading: set[str] = set()
         self._introduction: asyncio.Task[None] | None = None
         self._offset: int | None = None
         self._failures = 0
 
+    @property
+    def link(self) -> str:
+        """Where anybody can write to the bot alone; empty as long as we could not ask for its name."""
+        return f"https://t.me/{self._me.username}" if self._me.username else ""
+
     # ── Out ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def fit(self, message: Message) -> tuple[Part, ...]:
-        """HTML parts; the choices under the last one. A picture carries the text as its caption where that is short."""
-        _keyboard(message.choices)
-        picture, text = _captioned(message)
-        if not text and not picture:
-            raise ValueError("a message must say something")
-        texts = wording.split(text, TEXT, "utf16", rtl=message.rtl, marks=MARKS)
-        return tuple(self._part(message, texts, number, picture) for number in range(len(texts)))
-
-    def _part(self, message: Message, texts: Sequence[wording.Text], number: int, picture: Attachment | None) -> Part:
-        text, last = texts[number], number == len(texts) - 1
-        spelled = text + wording.described([picture]) if picture else text
-        return Part(
-            text=wording.as_html(text),
-            plain=wording.as_plain(spelled, rtl=message.rtl),
-            choices=message.choices if last else (),
-            attachment=picture,
-            language=message.language,
-            rtl=message.rtl,
-            purpose=message.purpose,
-            replaces=message.replaces if number == 0 else "",
-        )
+        return fit(message)
 
     async def send(self, address: str, part: Part) -> Outcome:
-        """One request, and what became of it."""
+        """One request, and what became of it. While a picture is being uploaded, others wait for what it is called."""
+        picture = part.attachment
+        if picture is None or not picture.name:
+            return await self._send(address, part)
+        if picture.name in self._uploading:
+            return Later(UPLOADING, "address", "its picture is being uploaded")
+        if picture.name in self._uploads:
+            return await self._send(address, part)
+        self._uploading.add(picture.name)
+        try:
+            return await self._send(address, part)
+        finally:
+            self._uploading.discard(picture.name)
+
+    async def _send(self, address: str, part: Part) -> Outcome:
         try:
             async with asyncio.timeout(self.limits.deadline):
                 return Sent(await self._ask(address, part))
         except _Declined as declined:
-            return _judged(declined, part)
+            return self._picture_lost(declined.answer, part) or answers.judged(declined.answer, part)
         except TelegramError as fault:
             return exchange.from_fault(fault.__cause__)
         except TimeoutError:
@@ -175,6 +174,10 @@ class Telegram:
             return Unclear(type(fault).__name__)
 
     async def _ask(self, address: str, part: Part) -> str:
+        if part.removes:
+            if ids := [int(number) for number in part.removes if number.isdecimal()]:
+                await self._bot.delete_messages(address, ids)
+            return ""
         common: dict[str, Any] = {
             "chat_id": address,
             "parse_mode": "HTML" if part.text != part.plain else None,
@@ -189,8 +192,65 @@ class Telegram:
             )
             return part.replaces
         if part.attachment:
-            return str((await self._bot.send_photo(photo=part.attachment.url, caption=part.text, **common)).message_id)
+            return await self._show(part.attachment, part.text, common)
         return str((await self._bot.send_message(text=part.text, link_preview_options=no_preview, **common)).message_id)
+
+    # ── Pictures ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _show(self, picture: Attachment, caption: str, common: Mapping[str, Any]) -> str:
+        """A picture by its address, by what Telegram called it when it was uploaded, or uploaded now."""
+        known = self._uploads.get(picture.name)
+        if known == "":
+            raise _Declined(400, "Bad Request: IMAGE_PROCESS_FAILED", {})
+        photo: str | bytes = picture.url or known or picture.data
+        sent = await self._bot.send_photo(photo=photo, caption=caption, **common)
+        if isinstance(photo, bytes) and picture.name and sent.photo:
+            self._remember(picture.name, sent.photo[-1].file_id)
+        return str(sent.message_id)
+
+    def _remember(self, name: str, file_id: str) -> None:
+        self._uploads[name] = file_id
+        while len(self._uploads) > UPLOADS:
+            self._uploads.popitem(last=False)
+
+    def _picture_lost(self, declined: answers.Declined, part: Part) -> Outcome | None:
+        """A picture that is no longer there is uploaded once more; one that is no picture, never again."""
+        picture = part.attachment
+        if picture is None or not picture.data or not picture.name:
+            return None
+        if answers.no_such_file(declined) and self._uploads.get(picture.name):
+            del self._uploads[picture.name]
+            return Later(UPLOADING, "address", "its picture is uploaded anew")
+        if answers.no_picture(declined):
+            self._remember(picture.name, "")
+        return None
+
+    async def fetch(self, file: str) -> bytes | None:
+        try:
+            async with asyncio.timeout(FETCH):
+                found = await self._bot.get_file(file)
+                if (found.file_size or 0) > PICTURE:
+                    return None
+                picture = bytes(await found.download_as_bytearray())
+        except Exception as fault:
+            log.warning("telegram.not_fetched", account=self.account, why=_why(fault))
+            return None
+        return picture if len(picture) <= PICTURE else None
+
+    # ── Groups, and presses ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def administers(self, group: str, who: str) -> bool | None:
+        if not who.isdecimal():  # a channel that speaks in the group
+            return False
+        try:
+            async with asyncio.timeout(ASK):
+                member = await self._bot.get_chat_member(group, int(who))
+        except Exception as fault:
+            if isinstance(fault, _Declined) and answers.no_member(fault.answer):
+                return False
+            log.warning("telegram.admin_unknown", account=self.account, why=_why(fault))
+            return None
+        return member.status in ("creator", "administrator")
 
     async def acknowledge(self, pressed: Pressed) -> None:
         """Stop the button's spinner. A late answer is an error of no interest."""
@@ -211,7 +271,7 @@ class Telegram:
             raw = msgspec.json.decode(request.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Received(status=400, why="not JSON")
-        if not isinstance(raw, dict) or not _is_id(raw.get("update_id")):
+        if not isinstance(raw, dict) or not is_id(raw.get("update_id")):
             return Received(status=400, why="no update_id")
         return Received(self._read([raw]))
 
@@ -222,7 +282,7 @@ class Telegram:
             async with asyncio.timeout(self._patience + 20):
                 # In lower case it is not PTB's own method, whose parser stops at the first update that it cannot read.
                 found = await self._listener.do_api_request("getupdates", query)
-            raws = [raw for raw in found if _is_id(raw.get("update_id"))]
+            raws = [raw for raw in found if is_id(raw.get("update_id"))]
         except Exception as fault:  # also an answer that could not be understood
             await self._recover(fault)
             return ()
@@ -234,10 +294,10 @@ class Telegram:
     async def _recover(self, fault: Exception) -> None:
         self._failures += 1
         match fault:
-            case _Declined(status=401 | 404):
+            case _Declined(answer=answers.Declined(status=401 | 404)):
                 wait = 60.0
-            case _Declined(status=429):
-                wait = exchange.seconds(fault.retry_after)
+            case _Declined(answer=answers.Declined(status=429)):
+                wait = exchange.seconds(fault.answer.retry_after)
             case _:
                 wait = 2.0 ** min(self._failures - 1, 5)
         log.warning("telegram.poll_failed", account=self.account, why=_why(fault), wait=wait, failures=self._failures)
@@ -248,7 +308,7 @@ class Telegram:
         for raw in raws:
             # A shape that we cannot read must not come again for a day, with all that is queued behind it.
             with suppress(AttributeError, KeyError, TypeError, ValueError, OverflowError):
-                if update := _update(raw, self._clock, self._username):
+                if update := read(raw, self._clock, self._me):
                     updates.append(update)
         return tuple(updates)
 
@@ -271,7 +331,7 @@ class Telegram:
 
     async def _introduce(self) -> bool:
         try:
-            self._username = (await self._bot.get_me()).username or ""
+            self._me = Ourselves(self._me.id, (await self._bot.get_me()).username or "")
             if self.polls:
                 await self._bot.delete_webhook(drop_pending_updates=False)
             else:
@@ -282,7 +342,7 @@ class Telegram:
                 await self._bot.set_my_commands(self._commands)
         except Exception as fault:
             log.error("telegram.open_failed", account=self.account, why=_why(fault))
-            return isinstance(fault, _Declined) and fault.status == 400  # the same again would be refused again
+            return isinstance(fault, _Declined) and fault.answer.status == 400  # the same again would be refused again
         return True
 
     async def check(self) -> Sequence[Finding]:
@@ -293,12 +353,19 @@ class Telegram:
                 me = await self._bot.get_me()
                 found = await self._bot.get_webhook_info()
         except Exception as fault:
-            return (_unsound(f"accounts.{self.account}", fault),)
+            what = fault.answer if isinstance(fault, _Declined) else _why(fault)
+            return (answers.unsound(f"accounts.{self.account}", what),)
         return (
             Finding(True, f"the bot is @{me.username}"),
-            *([] if me.can_join_groups else [_NO_GROUPS]),
+            *([] if me.can_join_groups else [answers.NO_GROUPS]),
             self._heard(found),
-            *_trouble(found, self._clock()),
+            *answers.trouble(
+                bool(found.url),
+                found.pending_update_count,
+                found.last_error_date,
+                found.last_error_message,
+                self._clock(),
+            ),
         )
 
     def _heard(self, found: WebhookInfo) -> Finding:
@@ -347,11 +414,18 @@ class _Declined(TelegramError):
 
     def __init__(self, status: int, description: str, parameters: Mapping[str, Any]) -> None:
         super().__init__(description)
-        self.status = status
-        self.description = description  # empty when the answer was not in Telegram's words
         retry_after, moved_to = parameters.get("retry_after"), parameters.get("migrate_to_chat_id")
-        self.retry_after = float(retry_after) if isinstance(retry_after, int | float) else None
-        self.moved_to = moved_to if _is_id(moved_to) else None
+        self.answer = answers.Declined(
+            status,
+            description,
+            float(retry_after) if isinstance(retry_after, int | float) else None,
+            moved_to if is_id(moved_to) else None,
+        )
+
+
+def _why(fault: Exception) -> str:
+    """A reason for the log: no URL, nothing quoted out of a message, no ids of people."""
+    return fault.answer.why if isinstance(fault, _Declined) else type(fault.__cause__ or fault).__name__
 
 
 class _Wire(HTTPXRequest):
@@ -386,102 +460,10 @@ def _wire(connections: int, deadline: float, httpx_kwargs: Mapping[str, Any] | N
         connect_timeout=5.0,
         pool_timeout=5.0,
         write_timeout=10.0,
+        media_write_timeout=20.0,
         read_timeout=deadline,
         httpx_kwargs=dict(httpx_kwargs or {}),
     )
-
-
-# ── What an answer means ─────────────────────────────────────────────────────────────────────────────────────────────
-
-_CHAT = r"(?:basic )?(?:group|supergroup|channel)(?: chat)?"
-_GONE = {
-    400: r"chat not found|private chat not found|PEER_ID_INVALID",
-    403: (
-        r"bot was blocked by the user|user is deactivated|bot can't initiate conversation with a user"
-        r"|bot can't send messages to bots|the group chat was deleted"
-        rf"|bot was kicked from the {_CHAT}|bot is not a member of the {_CHAT}"
-    ),
-}
-_NO_RIGHT = (
-    r"(?:not enough rights|have no rights) to send .*|CHAT_WRITE_FORBIDDEN"
-    r"|need administrator rights in the channel chat"
-)
-_UNEDITABLE = (
-    r"message to edit not found|message can't be edited|MESSAGE_ID_INVALID|there is no text in the message to edit.*"
-)
-
-
-def _judged(declined: _Declined, part: Part) -> Outcome:
-    status, why = declined.status, _why(declined)
-    if judged := exchange.from_status(status, declined.retry_after):
-        return judged
-    if not declined.description:
-        return exchange.not_the_platform(status)
-    if declined.moved_to:
-        return Moved(str(declined.moved_to))
-    said = regex.sub(r"^(?:Bad Request|Forbidden): ", "", declined.description)
-    match status:
-        case 400 | 403 if regex.fullmatch(_GONE[status], said, regex.IGNORECASE):
-            return Gone(why)
-        case 400:
-            return _bad_request(said, why, part)
-        case 401 | 404:
-            return Broken(why)
-        case 409:
-            return Later(exchange.AGAIN, "account", why)
-        case _:
-            return Refused(why)
-
-
-def _bad_request(said: str, why: str, part: Part) -> Outcome:
-    if part.replaces and said.startswith("message is not modified"):
-        return Sent(part.replaces)
-    if part.replaces and regex.fullmatch(_UNEDITABLE, said, regex.IGNORECASE):
-        return Refused("cannot edit")
-    if said.startswith("can't parse entities"):
-        return Refused("markup refused", markup=True)
-    if part.attachment:  # most often a picture that Telegram cannot fetch; the words go without it
-        return Refused(why, markup=True)
-    if regex.fullmatch(_NO_RIGHT, said, regex.IGNORECASE):
-        return Gone("no right to write")
-    return Refused(why)
-
-
-def _why(fault: Exception) -> str:
-    """A reason for the log: no URL, nothing quoted out of a message, no ids of people."""
-    if not isinstance(fault, _Declined):
-        return type(fault.__cause__ or fault).__name__
-    return f"{fault.status} {_bare(fault.description)}".strip()
-
-
-def _bare(said: str) -> str:
-    return str(regex.sub(r"\"[^\"]*\"|https?://\S+|\d{5,}", "…", said))[:120]
-
-
-# ── What a check found ───────────────────────────────────────────────────────────────────────────────────────────────
-
-_NO_GROUPS = Finding(
-    None, "the bot cannot be added to groups", "If partners' groups shall subscribe: /setjoingroups at @BotFather."
-)
-
-
-def _unsound(where: str, fault: Exception) -> Finding:
-    match fault:
-        case _Declined(description="") | _Declined(status=500 | 502 | 503 | 504):
-            what = f"Telegram is in trouble, or something else answers in its place ({_why(fault)})"
-        case _Declined(status=401 | 404):
-            return Finding(
-                False,
-                f"Telegram does not know this token ({_why(fault)})",
-                f"Get the token from @BotFather (/mybots), and set {where}.token to it.",
-            )
-        case _Declined(status=429):
-            return Finding(None, "Telegram asks us to wait", "Check again in some minutes.")
-        case _Declined():
-            what = f"Telegram refuses to answer ({_why(fault)})"
-        case _:
-            what = f"Telegram cannot be reached ({_why(fault)})"
-    return Finding(False, what, f"Look at the network of this machine, its firewall, and {where}.base_url.")
 
 
 def _host(url: str) -> str:
@@ -491,156 +473,8 @@ def _host(url: str) -> str:
     return "an unknown host"
 
 
-def _trouble(found: WebhookInfo, now: datetime) -> Sequence[Finding]:
-    findings = []
-    if found.url and found.last_error_date and found.last_error_date > now - LATELY:
-        said = _bare(found.last_error_message or "no reason")
-        findings.append(
-            Finding(
-                None if not found.pending_update_count else False,
-                f"Telegram could not hand over an update at {found.last_error_date:%H:%M} UTC: {said}",
-                "Look whether web.public_url can be reached from outside, by HTTPS with a valid certificate.",
-            )
-        )
-    if found.pending_update_count > WAITING:
-        findings.append(
-            Finding(
-                None, f"{found.pending_update_count} updates wait to be fetched", "Look whether the hub is running."
-            )
-        )
-    return findings
-
-
-# ── What a message looks like ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _captioned(message: Message) -> tuple[Attachment | None, wording.Text]:
-    """The first picture that Telegram could fetch, when the text is short enough to go under it; what is said in words.
-
-    An edit cannot add a picture.
-    """
-    text = wording.text_of(message)
-    pictures = (a for a in message.attachments if a.kind == "image" and a.url.startswith(("https://", "http://")))
-    if not message.replaces and (picture := next(pictures, None)):
-        caption = text + wording.described(other for other in message.attachments if other is not picture)
-        if wording.measure(wording.as_plain(caption, rtl=message.rtl), "utf16") <= CAPTION:
-            return picture, caption
-    return None, text + wording.described(message.attachments)
-
-
 def _keyboard(choices: Sequence[Choice]) -> InlineKeyboardMarkup | None:
-    if not choices:
-        return None
-    if len(choices) > BUTTONS:
-        raise ValueError(f"{len(choices)} choices, but Telegram takes {BUTTONS}")
-    rows: list[list[InlineKeyboardButton]] = []
-    open_row = False
-    for choice in choices:
-        if not 1 <= len(choice.say.encode()) <= CALLBACK_DATA:
-            raise ValueError(f"a choice must say 1 to {CALLBACK_DATA} bytes: {choice.say!r}")
-        button = InlineKeyboardButton(choice.label, callback_data=choice.say)
-        alone = choice.wide or len(choice.label) > SHORT_LABEL
-        if open_row and not alone:
-            rows[-1].append(button)
-            open_row = False
-        else:
-            rows.append([button])
-            open_row = not alone
-    return InlineKeyboardMarkup(rows)
-
-
-# ── What came in ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_KINDS: Mapping[str, Literal["image", "video", "voice", "document", "contact", "location", "other"]] = {
-    "photo": "image",
-    "live_photo": "image",
-    "animation": "video",  # before "document", which is there too
-    "video": "video",
-    "video_note": "video",
-    "voice": "voice",
-    "audio": "voice",
-    "document": "document",
-    "contact": "contact",
-    "venue": "location",
-    "location": "location",
-    "sticker": "other",
-    "poll": "other",
-    "dice": "other",
-    "game": "other",
-    "story": "other",
-    "paid_media": "other",
-    "checklist": "other",
-    "rich_message": "other",
-}
-_COMMAND = regex.compile(r"(/\w+)(?:@(\w+))?(?=\s|\Z)")
-_HERE, _AWAY = ("creator", "administrator", "member"), ("left", "kicked")
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _update(raw: Mapping[str, Any], clock: Callable[[], datetime], username: str) -> AnyUpdate | None:
-    number = str(raw["update_id"])
-    if message := raw.get("message"):
-        return _message(number, message, username)
-    if query := raw.get("callback_query"):
-        return _pressed(number, query, clock())
-    if change := raw.get("my_chat_member"):
-        return _membership(number, change)
-    return None
-
-
-def _message(number: str, message: Mapping[str, Any], username: str) -> AnyUpdate | None:
-    where = _where(number, message["chat"], _time(message["date"]))
-    if "migrate_to_chat_id" in message:
-        return Renamed(**where, to=str(int(message["migrate_to_chat_id"])))
-    if message.get("is_automatic_forward"):  # a channel's post in the group that discusses it: nobody said it to us
-        return None
-    if text := message.get("text"):
-        return _said(where, str(text), username)
-    for key, kind in _KINDS.items():
-        if key in message:
-            return Attached(**where, kind=kind, text=str(message.get("caption") or ""))
-    return None
-
-
-def _said(where: Mapping[str, Any], text: str, username: str) -> AnyUpdate | None:
-    command = _COMMAND.match(text)
-    if command is None:
-        return Said(**where, text=text)
-    name, bot = command.groups()
-    if bot and username and bot.casefold() != username.casefold():
-        return None  # in a group, to another bot
-    rest = text[command.end() :]
-    if name.casefold() == "/start":
-        return Started(**where, payload=rest.strip())
-    return Said(**where, text=name + rest)
-
-
-def _pressed(number: str, query: Mapping[str, Any], now: datetime) -> Pressed | None:
-    if not query.get("data"):
-        return None
-    message = query.get("message") or {"chat": {"id": query["from"]["id"], "type": "private"}, "message_id": ""}
-    where = _where(number, message["chat"], now)
-    return Pressed(**where, say=str(query["data"]), on=str(message["message_id"]), press=str(query["id"]))
-
-
-def _membership(number: str, change: Mapping[str, Any]) -> Started | Left | None:
-    where = _where(number, change["chat"], _time(change["date"]))
-    before, after = (_present(change[key]) for key in ("old_chat_member", "new_chat_member"))
-    if not after:
-        return Left(**where, why=str(change["new_chat_member"]["status"]))
-    return None if before else Started(**where)
-
-
-def _present(member: Mapping[str, Any]) -> bool:
-    return member["status"] in _HERE or bool(member["status"] == "restricted" and member.get("is_member"))
-
-
-def _where(number: str, chat: Mapping[str, Any], at: datetime) -> dict[str, Any]:
-    return {"id": number, "address": str(int(chat["id"])), "at": at, "group": chat.get("type") != "private"}
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    buttons = [
+        [InlineKeyboardButton(choice.label, callback_data=choice.say) for choice in row] for row in rows(choices)
+    ]
+    return InlineKeyboardMarkup(buttons) if buttons else None

@@ -114,7 +114,7 @@ _FOREIGN = regex.compile(
     r"""
       https?://[^\s\u2000-\u206f،؛؟"<>]*[^\s\u2000-\u206f،؛؟"<>.,;:!?)\]]
     | [+(]?\p{Nd}[\p{Nd}\ ().\-/]{4,}\p{Nd}
-    | [/@\#]?\p{Latin}[\p{Latin}\p{M}\p{Nd}]*(?:[\ \-._'’/&@:+]{1,3}[\p{Latin}\p{Nd}][\p{Latin}\p{M}\p{Nd}]*)*
+    | [/@\#]?\p{Latin}[\p{Latin}\p{M}0-9]*(?:[\ \-._'’/&@:+]{1,3}[\p{Latin}0-9][\p{Latin}\p{M}0-9]*)*
     """,
     regex.VERBOSE,
 )
@@ -125,8 +125,33 @@ _RIGHT_TO_LEFT = regex.compile(r"[\p{Arabic}\p{Hebrew}\p{Syriac}\p{Thaana}\p{Nko
 
 
 def dressed(text: Text) -> Text:
-    """A right-to-left text: foreign runs are isolated, and each paragraph's first letter tells its direction."""
-    return tuple(_led(tuple(replace(span, text=_isolated(span.text)) for span in paragraph)) for paragraph in text)
+    """A right-to-left text: foreign runs are isolated, and each line's first letter tells its direction.
+
+    A line that is foreign as a whole (a title, a summary) is left as it is: it is read in its own direction.
+    """
+    return tuple(_joined(map(_dressed, _lines(paragraph))) for paragraph in text)
+
+
+def _dressed(line: Paragraph) -> Paragraph:
+    if _STRONG.search(_visible(line)) and not _RIGHT_TO_LEFT.search(_visible(line)):
+        return line
+    return _led(tuple(replace(span, text=_isolated(span.text)) for span in line))
+
+
+def _lines(paragraph: Paragraph) -> list[Paragraph]:
+    lines: list[list[Span]] = [[]]
+    for span in paragraph:
+        for number, text in enumerate(span.text.split("\n")):
+            if number:
+                lines.append([])
+            if text:
+                lines[-1].append(replace(span, text=text))
+    return [tuple(line) for line in lines]
+
+
+def _joined(lines: Iterable[Paragraph]) -> Paragraph:
+    first, *others = lines
+    return (*first, *(span for line in others for span in (Span("\n"), *line)))
 
 
 def _isolated(text: str) -> str:
@@ -136,8 +161,10 @@ def _isolated(text: str) -> str:
 
 
 def _led(paragraph: Paragraph) -> Paragraph:
-    strong = _STRONG.search(_visible(paragraph))
-    if strong is None or _RIGHT_TO_LEFT.match(strong[0]):
+    """A line that holds right-to-left letters begins with one, or with a mark."""
+    line = _visible(paragraph).partition("\n")[0]
+    strong = _STRONG.search(line)
+    if strong is None or _RIGHT_TO_LEFT.match(strong[0]) or not _RIGHT_TO_LEFT.search(line):
         return paragraph
     return (Span(RLM), *paragraph)
 

@@ -6,6 +6,7 @@ one.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,21 +25,43 @@ from babel.support import Translations
 HERE = Path(__file__).parent / "locales"
 TEMPLATE = HERE / "serai.pot"
 KEYWORDS = {"t": None, "tn": (1, 2)}
+TYPED = re.compile(r"/[a-z]+ \{(\w+)\}")  # the argument of a command
+REVIEWED = "# Reviewed: yes"  # at the top of a catalogue, once a native speaker has read all of it
+ZEROS = {"arab": 0x660, "arabext": 0x6F0, "beng": 0x9E6}  # of CLDR's numbering systems; Babel does not have them
 
 
 @dataclass(frozen=True)
 class Phrases:
-    """The sentences in one language. ``t`` and ``tn`` take the English sentence and fill in ``{name}``."""
+    """The sentences in one language. ``t`` and ``tn`` take the English sentence and fill in ``{name}``.
+
+    An ``int`` is written as people write it: 12 is ۱۲ in Dari. Not after a command ("/show {id}"), where it is to be
+    typed; and what is filled in as a ``str`` stays as it is.
+    """
 
     language: str
     locale: Locale
     _catalogue: Translations
+    reviewed: bool = True  # by a native speaker
 
     def t(self, sentence: str, **filled: Any) -> str:
-        return self._catalogue.gettext(sentence).format(**filled) if sentence else ""
+        return self._filled(self._catalogue.gettext(sentence), filled) if sentence else ""
 
     def tn(self, one: str, many: str, n: int, **filled: Any) -> str:
-        return self._catalogue.ngettext(one, many, n).format(n=n, **filled)
+        return self._filled(self._catalogue.ngettext(one, many, n), {"n": n, **filled})
+
+    def number(self, n: int) -> str:
+        """A quantity in the language's own digits."""
+        return self.digits(str(n))
+
+    def digits(self, text: str) -> str:
+        """A text with its ASCII digits as the language writes them."""
+        zero = ZEROS.get(self.locale.default_numbering_system, ord("0"))
+        return text.translate({ord("0") + digit: zero + digit for digit in range(10)})
+
+    def _filled(self, sentence: str, values: dict[str, Any]) -> str:
+        typed = TYPED.findall(sentence)
+        quantities = {name for name, value in values.items() if isinstance(value, int)}.difference(typed)
+        return sentence.format(**values | {name: self.number(values[name]) for name in quantities})
 
     @property
     def rtl(self) -> bool:
@@ -51,6 +74,17 @@ def languages() -> list[str]:
     return sorted(found, key=lambda code: code != "en")
 
 
+def language_name(language: str, *, said_in: str = "") -> str:
+    """What a language is called by those who speak it, or in another language: fa-AF is دری and Dari.
+
+    Babel's own ``get_language_name`` would say فارسی and Persian. The code itself where there is no name for it.
+    """
+    locale = Locale.parse(language, sep="-")
+    names = Locale.parse(said_in or language, sep="-").languages
+    name = str(names.get(str(locale)) or names.get(locale.language) or language)
+    return name[0].upper() + name[1:]
+
+
 @lru_cache
 def phrases(language: str) -> Phrases:
     """The sentences in ``language``; English where there is no such catalogue."""
@@ -60,7 +94,8 @@ def phrases(language: str) -> Phrases:
     compiled = BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    return Phrases(code, Locale.parse(code, sep="-"), Translations(compiled))
+    reviewed = code == "en" or REVIEWED in catalogue.header_comment
+    return Phrases(code, Locale.parse(code, sep="-"), Translations(compiled), reviewed)
 
 
 def collect() -> Catalog:

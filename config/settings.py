@@ -22,8 +22,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 from babel import Locale
 from msgspec import Meta, Struct, structs
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 
 PREFIX = "SERAI_"
 DATA = "var"  # what the hub writes; keys must not lie in there (K2)
@@ -236,13 +234,13 @@ def _selector(text: str) -> str:
 
 
 KINDS = ("feed", "dateline", "page", "reliefweb")
-LATER_KINDS = ("staff",)
+HANDED_IN = ("staff",)
 PRESETS = ("icmpd", "budapest-process")
 
 
 def _kind(kind: str) -> str:
-    if kind in LATER_KINDS:
-        raise _Unfit(f"sources of this kind come in a later version; for now there are {_either(KINDS)}")
+    if kind in HANDED_IN:
+        raise _Unfit(f"that one is made by what staff hand in, and not in the settings; there are {_either(KINDS)}")
     if kind not in KINDS:
         raise ValueError
     return kind
@@ -408,10 +406,11 @@ class Settings(Table, frozen=True, kw_only=True):
     accounts: dict[str, Account] = {}
 
 
-def load(environ: Mapping[str, str], *, account_kinds: Mapping[str, type], cwd: Path) -> Settings:
+def load(environ: Mapping[str, str], *, account_kinds: Mapping[str, type] | None, cwd: Path) -> Settings:
     """The settings, or ``BadSettings`` with all that is wrong.
 
-    ``account_kinds`` maps a channel to the frozen dataclass of its adapter. Relative paths count from ``cwd``.
+    ``account_kinds`` maps a channel to the frozen dataclass of its adapter; with None, accounts are passed over, for
+    who has no use for them. Relative paths count from ``cwd``.
     """
     name, table = _file(environ, cwd)
     return _Reading(name, table, account_kinds, cwd).settings(environ)
@@ -466,10 +465,11 @@ class _Found:
 class _Reading:
     """One reading: what was found, and the faults so far."""
 
-    def __init__(self, file: str, table: dict[str, Any], account_kinds: Mapping[str, type], cwd: Path) -> None:
+    def __init__(self, file: str, table: dict[str, Any], account_kinds: Mapping[str, type] | None, cwd: Path) -> None:
         self._name = file
         self._table = table
-        self._account_kinds = account_kinds
+        self._account_kinds = account_kinds or {}
+        self._without_accounts = account_kinds is None
         self._cwd = cwd
         self._environment: dict[Key, _Found] = {}
         self._faults: list[str] = []
@@ -511,7 +511,9 @@ class _Reading:
         return None, False
 
     def _is_of_account(self, key: Key) -> bool:
-        return len(key) == 3 and key[0] == "accounts" and _named(key[1]) and key[2] in self._account_keys()
+        if len(key) != 3 or key[0] != "accounts" or not _named(key[1]):
+            return False
+        return self._without_accounts or key[2] in self._account_keys()
 
     def _account_keys(self) -> set[str]:
         return {"channel"}.union(*(_parameters(kind) for kind in self._account_kinds.values()))
@@ -621,6 +623,8 @@ class _Reading:
     # Accounts
 
     def _accounts(self, found: object) -> dict[str, Account]:
+        if self._without_accounts:
+            return {}
         if not isinstance(found, dict):
             self._fault(("accounts",), _Found(found, self._name), Form("one [accounts.NAME] for each"))
             return {}
@@ -734,6 +738,9 @@ def _variable(key: Key) -> str:
 
 def _did_you_mean(word: str, choices: Iterable[str], *others: str) -> str:
     """The choice that is near enough for a slip of the hand, else the first of the others."""
+    from rapidfuzz import process  # only when something is wrong: it takes a while to load
+    from rapidfuzz.distance import OSA
+
     slips = max(1, min(3, len(word) // 4))
     near = process.extractOne(word, list(choices), scorer=OSA.distance, score_cutoff=slips)
     guesses = [near[0]] if near else others

@@ -21,10 +21,13 @@ class AccountState:
     broken_at: datetime | None
 
 
+_STATE = sa.select(*(accounts.c[name] for name in AccountState.__dataclass_fields__))
+
+
 def put(conn: Connection, name: str, channel: str) -> AccountState:
     statement = insert(conn, accounts).values(name=name, channel=channel)
     conn.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"channel": channel}))
-    return AccountState(*conn.execute(sa.select(accounts).where(accounts.c.name == name)).one())
+    return AccountState(*conn.execute(_STATE.where(accounts.c.name == name)).one())
 
 
 def hold(conn: Connection, name: str, until: datetime) -> None:
@@ -42,4 +45,15 @@ def broken(conn: Connection, name: str, why: str, now: datetime | None) -> None:
 
 
 def all_of_them(conn: Connection) -> list[AccountState]:
-    return [AccountState(*row) for row in conn.execute(sa.select(accounts).order_by(accounts.c.name))]
+    return [AccountState(*row) for row in conn.execute(_STATE.order_by(accounts.c.name))]
+
+
+def newly_broken(conn: Connection) -> list[AccountState]:
+    """Those that do not work, and that no admin was told of since they broke."""
+    untold = sa.or_(accounts.c.alarmed_at.is_(None), accounts.c.alarmed_at < accounts.c.broken_at)
+    return [AccountState(*row) for row in conn.execute(_STATE.where(accounts.c.broken != "", untold))]
+
+
+def alarmed(conn: Connection, name: str, now: datetime) -> None:
+    """An admin was told."""
+    conn.execute(accounts.update().where(accounts.c.name == name).values(alarmed_at=now))

@@ -1,4 +1,4 @@
-"""Whom a broadcast of the staff is for, as a rule: countries, topics, languages, channels; nothing said is everybody."""
+"""Whom a broadcast of the staff is for: countries, topics, languages, channels; where nothing is said, everybody."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from storage.schema import addresses, chat_lines, chat_receipts, chat_sittings
 
 LINE = "chat line"
 LISTENING = timedelta(seconds=45)  # a tab that gave no sign of life for so long is closed
+AT_ONCE = 500  # lines that one statement removes
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,21 @@ def add_line(
             .returning(chat_lines.c.id)
         ).scalar_one()
     )
+
+
+def remove(
+    conn: Connection, keys: KeyStore, account: str, name: str, line_ids: Sequence[int], body: bytes, now: datetime
+) -> int | None:
+    """These lines go, and ``body`` is a line that tells an open tab so; its id. None when nobody has this name."""
+    address = people.find(conn, keys, "webchat", account, name)
+    if address is None:
+        return None
+    # Before they go: a tab asks for what changed after the last line that it knows.
+    told = add_line(conn, keys, address, body, now, ours=True)
+    theirs = (chat_lines.c.address_id == address.id, chat_lines.c.id != told)
+    for first in range(0, len(line_ids), AT_ONCE):
+        conn.execute(chat_lines.delete().where(*theirs, chat_lines.c.id.in_(line_ids[first : first + AT_ONCE])))
+    return told
 
 
 def _next_change(conn: Connection, address_id: int) -> int:

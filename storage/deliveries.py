@@ -5,7 +5,11 @@ States of a delivery::
     pending ─▶ claimed ─▶ sending ─▶ sent | unclear | gone | refused
        ▲          │          │ ├────▶ closed (waits until the window opens) ─▶ pending
        └──────────┴──────────┘ └────▶ pending (later; once more after an unclear end; as plain text)
-    at the 'sending' mark also: stopped | unconcerned | told | withdrawn | expired | cancelled
+    at the 'sending' mark also: stopped | unconcerned | told | withdrawn | expired | cancelled,
+    paused (waits until the broadcast goes on) ─▶ pending, and pending again until a better hour
+
+News that is due to the same person at the same time goes out in one message: the first row leads, and the others, with
+its id as their ``lead_id``, share what becomes of it.
 
 Written in two steps for the sake of what cannot be undone: 'sending' is durable and fenced before the request leaves
 (L2).
@@ -14,9 +18,9 @@ Written in two steps for the sake of what cannot be undone: 'sending' is durable
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,23 +29,13 @@ from sqlalchemy.engine import Connection
 from storage import leases
 from storage import people as people_
 from storage.keys import KeyGone, KeyStore, Tampered
+from storage.planning import NEWS, REPLY, URGENT, concerned, latest_open
+from storage.rhythms import AT_ONCE, Go, Heard, Rhythm, Timing, Wait
 from storage.rows import insert, locked, stands
-from storage.schema import (
-    addresses,
-    broadcasts,
-    deliveries,
-    dispatch_countries,
-    dispatch_topics,
-    dispatches,
-    people,
-    person_countries,
-    person_topics,
-    told,
-)
+from storage.schema import addresses, broadcasts, deliveries, dispatches, people, told
 
-REPLY, URGENT, NEWS = 0, 1, 5  # priorities: a person is answered first
 MESSAGE = "message"  # the purpose that a reply is sealed for
-CHUNK = 2500  # people in one transaction of the plan: under 10 ms on SQLite, though all of them are concerned (C4)
+BUNDLE = 40  # dispatches in one message
 KEPT = timedelta(days=30)
 
 
@@ -66,114 +60,16 @@ class Marked:
     group: bool
     language: str | None
     purpose: str
+    kind: str  # of the broadcast; empty: a reply
     broadcast_id: int | None
-    dispatch_id: int | None
+    dispatch_ids: tuple[int, ...]  # several: in one message
+    digest: bool  # it is what a day or a week brought
     message: bytes | None  # the reply
+    replaces: str  # of a correction: what they got, as its platform calls it
     part: int
     plain: bool
     anew: bool
     resent: bool
-
-
-# ── Planning ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def broadcast_dispatch(conn: Connection, dispatch_id: int, now: datetime, valid_until: datetime | None) -> int | None:
-    """The one broadcast of this dispatch; None when it has one already."""
-    return conn.execute(
-        insert(conn, broadcasts)
-        .values(kind="dispatch", dispatch_id=dispatch_id, state="planning", created_at=now, valid_until=valid_until)
-        .on_conflict_do_nothing()
-        .returning(broadcasts.c.id)
-    ).scalar()
-
-
-def to_plan(conn: Connection) -> list[int]:
-    return list(
-        conn.scalars(sa.select(broadcasts.c.id).where(broadcasts.c.state == "planning").order_by(broadcasts.c.id))
-    )
-
-
-def concerned(dispatch_id: Any) -> sa.ColumnElement[bool]:
-    """Whom a dispatch concerns, as a condition on ``people``.
-
-    Without a country it is regional: for those with all countries, or with regional news on. Without a topic it is for
-    those with all topics.
-    """
-    # Asked of each person, and not IN (all followers): that set would be made anew for every chunk of a plan.
-    follows_country = sa.exists().where(
-        person_countries.c.person_id == people.c.id,
-        dispatch_countries.c.dispatch_id == dispatch_id,
-        dispatch_countries.c.country == person_countries.c.country,
-    )
-    follows_topic = sa.exists().where(
-        person_topics.c.person_id == people.c.id,
-        dispatch_topics.c.dispatch_id == dispatch_id,
-        dispatch_topics.c.topic == person_topics.c.topic,
-    )
-    regional = ~sa.exists().where(dispatch_countries.c.dispatch_id == dispatch_id)
-    return sa.and_(
-        sa.or_(people.c.all_countries, follows_country, sa.and_(people.c.regional, regional)),
-        sa.or_(people.c.all_topics, follows_topic),
-    )
-
-
-def _latest_open(column: sa.ColumnElement[Any], recipient_id: Any, *also: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """The open address that was heard last of all that this recipient has."""
-    return (
-        sa.select(column)
-        .where(addresses.c.person_id == recipient_id, addresses.c.state == "open", *also)
-        .order_by(addresses.c.heard_at.desc().nulls_last(), addresses.c.id.desc())
-        .limit(1)
-    )
-
-
-def plan_chunk(conn: Connection, broadcast_id: int, now: datetime, size: int = CHUNK) -> int | None:
-    """Make delivery rows for the next ``size`` people; returns how many, or None when all are planned.
-
-    A snapshot in chunks: the audience is who was subscribed at the broadcast's time, and the cursor moves in the
-    chunk's own transaction (C3).
-    """
-    row = conn.execute(
-        sa.select(broadcasts)
-        .where(broadcasts.c.id == broadcast_id, broadcasts.c.state == "planning")
-        .with_for_update(key_share=True)
-    ).first()
-    if row is None:
-        return None
-    next_people = (
-        sa.select(people.c.id).where(people.c.id > row.cursor).order_by(people.c.id).limit(size).subquery("next_people")
-    )
-    last = conn.scalar(sa.select(sa.func.max(next_people.c.id)))
-    if last is None:
-        conn.execute(broadcasts.update().where(broadcasts.c.id == broadcast_id).values(state="sending", planned_at=now))
-        return None
-    home = addresses.alias("home")
-    audience = (
-        sa.select(
-            sa.literal(broadcast_id),
-            people.c.id,
-            home.c.account,
-            sa.literal(row.purpose),
-            sa.literal(URGENT if row.urgent else NEWS),
-            sa.literal(now, deliveries.c.due_at.type),
-            sa.literal(row.valid_until, deliveries.c.valid_until.type),
-            sa.literal(now, deliveries.c.created_at.type),
-        )
-        .select_from(people)
-        .join(home, home.c.id == _latest_open(addresses.c.id, people.c.id).correlate(people).scalar_subquery())
-        .where(
-            people.c.id > row.cursor,
-            people.c.id <= last,
-            people.c.subscribed,
-            people.c.since <= row.created_at,
-            concerned(row.dispatch_id),
-        )
-    )
-    names = ["broadcast_id", "recipient_id", "account", "purpose", "priority", "due_at", "valid_until", "created_at"]
-    made = conn.execute(insert(conn, deliveries).from_select(names, audience).on_conflict_do_nothing())
-    conn.execute(broadcasts.update().where(broadcasts.c.id == broadcast_id).values(cursor=last))
-    return int(made.rowcount)
 
 
 def reply(
@@ -211,11 +107,22 @@ def reply(
     )
 
 
+def retime(conn: Connection, person_id: int, now: datetime) -> None:
+    """They changed when they want to hear: what waits for them is looked at anew."""
+    conn.execute(
+        deliveries.update()
+        .where(deliveries.c.recipient_id == person_id, stands(deliveries.c.state, "pending"))
+        .where(deliveries.c.priority == NEWS, deliveries.c.due_at > now, deliveries.c.attempt == 0)
+        .values(due_at=now, why="")
+    )
+
+
 # ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _due(account: str) -> sa.ColumnElement[bool]:
-    return sa.and_(deliveries.c.account == account, stands(deliveries.c.state, "pending"))
+    waits = sa.and_(stands(deliveries.c.state, "pending"), deliveries.c.lead_id.is_(None))
+    return sa.and_(deliveries.c.account == account, waits)
 
 
 def _priorities(conn: Connection, account: str) -> Iterator[int]:
@@ -264,34 +171,43 @@ def claim(
 
 
 def mark_sending(
-    conn: Connection, keys: KeyStore, delivery_id: int, lease: str, epoch: int, now: datetime
+    conn: Connection,
+    keys: KeyStore,
+    delivery_id: int,
+    lease: str,
+    epoch: int,
+    now: datetime,
+    timing: Timing = AT_ONCE,
 ) -> Marked | None:
     """The last look before the wire, and the durable word that it is on its way (L2).
 
-    Stop, concern, told and end of use are checked here and not only in the plan. None: not to be sent (its state says
-    why), or no longer ours.
+    Stop, concern, told, end of use and the hour are checked here and not only in the plan (C1). None: not to be sent
+    now (its state says why), or no longer ours.
     """
     person = conn.execute(
         # A stop waits for this mark, or this mark for the stop: never both at once. First of all locks, for whoever
         # changes a person takes this one first too.
-        sa.select(people.c.language, people.c.subscribed, people.c.kind, leases.held(conn, lease, epoch).label("ours"))
+        sa.select(people, leases.held(conn, lease, epoch).label("ours"))
         .where(
             people.c.id == sa.select(deliveries.c.recipient_id).where(deliveries.c.id == delivery_id).scalar_subquery()
         )
-        .with_for_update(read=True)
+        .with_for_update(key_share=True)
     ).first()
     if person is None or not person.ours:
         return None
     row = conn.execute(
-        sa.select(deliveries, broadcasts.c.dispatch_id, broadcasts.c.state.label("broadcast_state"))
-        .outerjoin(broadcasts, broadcasts.c.id == deliveries.c.broadcast_id)
-        .where(deliveries.c.id == delivery_id, deliveries.c.state == "claimed", deliveries.c.epoch == epoch)
-        .with_for_update(of=deliveries)
+        _WITH_BROADCAST.where(
+            deliveries.c.id == delivery_id, deliveries.c.state == "claimed", deliveries.c.epoch == epoch
+        ).with_for_update(of=deliveries)
     ).first()
     if row is None:
         return None
     if unfit := _unfit(conn, row, person, now):
         _finish(conn, delivery_id, unfit, "", now)
+        return None
+    may = _may_leave(row, person, timing, now)
+    if isinstance(may, Wait):
+        _wait(conn, row, may)
         return None
     address = _address(conn, row)
     if address is None:
@@ -303,16 +219,27 @@ def mark_sending(
     except (KeyGone, Tampered) as error:  # erased a moment ago, or damaged: nothing here can ever be read
         _finish(conn, delivery_id, "gone", type(error).__name__, now)
         return None
+    sending = {"state": "sending", "address_id": address.id, "marked_at": now}
     ours = conn.execute(
         deliveries.update()
         .where(deliveries.c.id == delivery_id, leases.held(conn, lease, epoch))
-        .values(state="sending", attempt=row.attempt + 1, address_id=address.id, marked_at=now)
+        .values(attempt=row.attempt + 1, **sending)
     )
     if not ours.rowcount:
         return None
-    if row.dispatch_id is not None and not _tell(conn, row, now):
+    if _is_news(row) and not _tell(conn, row, now):
         _finish(conn, delivery_id, "told", "", now)
         return None
+    together = row.part > 0 or (may is not None and may.digest) or timing.together(_rhythm(person))
+    riders = _riders(conn, row, person, epoch, now) if _is_news(row) and together else []
+    if riders:
+        conn.execute(
+            deliveries.update()
+            .where(deliveries.c.id.in_([rider.id for rider in riders]))
+            .values(lead_id=row.id, epoch=epoch, attempt=deliveries.c.attempt + 1, **sending)
+        )
+    if may is not None:
+        _count(conn, person, may, now)
     return Marked(
         id=row.id,
         attempt=row.attempt + 1,
@@ -322,14 +249,126 @@ def mark_sending(
         group=person.kind == "group",
         language=person.language,
         purpose=row.purpose,
+        kind=row.kind or "",
         broadcast_id=row.broadcast_id,
-        dispatch_id=row.dispatch_id,
+        dispatch_ids=tuple(one.dispatch_id for one in (row, *riders) if one.dispatch_id is not None),
+        digest=may is not None and may.digest,
         message=message,
+        replaces=_corrected(conn, row, address) if row.kind == "correction" else "",
         part=row.part,
         plain=row.plain,
         anew=row.anew,
         resent=row.resent,
     )
+
+
+_WITH_BROADCAST = sa.select(
+    deliveries, broadcasts.c.kind, broadcasts.c.dispatch_id, broadcasts.c.corrects, broadcasts.c.state.label("of")
+).outerjoin(broadcasts, broadcasts.c.id == deliveries.c.broadcast_id)
+
+
+def _is_news(row: Any) -> bool:
+    """A dispatch that they were not told, and not a word of ours about it."""
+    return row.dispatch_id is not None and row.kind != "correction"
+
+
+# When
+
+
+def _may_leave(row: Any, person: Any, timing: Timing, now: datetime) -> Go | Wait | None:
+    """Whether this is the hour for it. None: it is no push that counts, and may leave."""
+    if row.broadcast_id is None or row.priority == URGENT:
+        return None
+    if row.part:  # they read its beginning already
+        return None
+    rhythm = _rhythm(person)
+    if row.attempt or row.kind == "correction":  # it was counted, or counts for nothing: only the night matters
+        may = timing.may_leave(Rhythm(rhythm.zone, "now", rhythm.quiet), Heard(), row.account, now)
+        return may if isinstance(may, Wait) else None
+    pushed_on = date.fromisoformat(person.pushed_on) if person.pushed_on else None
+    heard = Heard(pushed_on, person.pushes, person.digest_at)
+    return timing.may_leave(rhythm, heard, row.account, now, row.created_at)
+
+
+def _rhythm(person: Any) -> Rhythm:
+    return Rhythm(person.zone, person.frequency, person.quiet)
+
+
+def _wait(conn: Connection, row: Any, wait: Wait) -> None:
+    """Back in the queue, and all other news for them with it: it is the same hour for all of it."""
+    until = {"due_at": wait.until, "why": wait.why}
+    conn.execute(deliveries.update().where(deliveries.c.id == row.id).values(state="pending", **until))
+    conn.execute(
+        deliveries.update()
+        .where(deliveries.c.recipient_id == row.recipient_id, stands(deliveries.c.state, "pending"))
+        .where(deliveries.c.account == row.account, deliveries.c.priority == NEWS, deliveries.c.due_at < wait.until)
+        .values(**until)
+    )
+
+
+def _count(conn: Connection, person: Any, go: Go, now: datetime) -> None:
+    today = go.today.isoformat()
+    pushes = person.pushes + 1 if person.pushed_on == today else 1
+    values = {"digest_at": now} if go.digest else {"pushed_on": today, "pushes": pushes}
+    conn.execute(people.update().where(people.c.id == person.id).values(**values))
+
+
+# What goes along
+
+
+def _riders(conn: Connection, lead: Any, person: Any, epoch: int, now: datetime) -> Sequence[Any]:
+    """Other news for the same person that is due, too, and goes out in the same message."""
+    theirs = _WITH_BROADCAST.where(deliveries.c.recipient_id == lead.recipient_id)
+    if lead.part:  # the rest of a message whose beginning they have
+        rest = theirs.where(deliveries.c.lead_id == lead.id, stands(deliveries.c.state, "pending"))
+        return conn.execute(rest.order_by(deliveries.c.due_at, deliveries.c.id)).all()
+    in_hand = sa.and_(stands(deliveries.c.state, "claimed"), deliveries.c.epoch == epoch)
+    due = sa.and_(stands(deliveries.c.state, "pending"), deliveries.c.due_at <= now)
+    alike = (deliveries.c[name] == getattr(lead, name) for name in ("account", "priority", "resent", "plain", "anew"))
+    candidates = (
+        theirs.where(sa.or_(in_hand, due), *alike, deliveries.c.id != lead.id, deliveries.c.part == 0)
+        .where(
+            broadcasts.c.dispatch_id.is_not(None),
+            broadcasts.c.kind != "correction",
+            sa.func.coalesce(deliveries.c.lead_id, lead.id) == lead.id,
+        )
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(BUNDLE - 1)
+    )
+    return [row for row in conn.execute(locked(conn, candidates, deliveries)).all() if _rides(conn, row, person, now)]
+
+
+def _rides(conn: Connection, row: Any, person: Any, now: datetime) -> bool:
+    if unfit := _unfit(conn, row, person, now) or ("" if _tell(conn, row, now) else "told"):
+        _finish(conn, row.id, unfit, "", now)
+    return not unfit
+
+
+def _let_go(conn: Connection, lead_id: int) -> None:
+    """Its riders are on their own again."""
+    still = stands(deliveries.c.state, *people_.UNFINISHED, "paused")
+    conn.execute(deliveries.update().where(deliveries.c.lead_id == lead_id, still).values(lead_id=None))
+
+
+def _corrected(conn: Connection, row: Any, address: Any) -> str:
+    """The message that a correction takes the place of; empty where it cannot: it held more than that, say."""
+    ridden = sa.exists().where(earlier.c.lead_id == deliveries.c.id)
+    found = conn.execute(
+        sa.select(deliveries.c.ids).where(
+            deliveries.c.broadcast_id == row.corrects,
+            deliveries.c.recipient_id == row.recipient_id,
+            deliveries.c.address_id == address.id,
+            deliveries.c.lead_id.is_(None),
+            ~ridden,
+        )
+    ).scalar()
+    return str(found[0]) if found and len(found) == 1 else ""
+
+
+earlier = deliveries.alias("earlier")
+
+
+# Whether at all
 
 
 def _unfit(conn: Connection, row: Any, person: Any, now: datetime) -> str:
@@ -340,9 +379,11 @@ def _unfit(conn: Connection, row: Any, person: Any, now: datetime) -> str:
         return ""
     if not person.subscribed:
         return "stopped"
-    if row.broadcast_state == "cancelled":
+    if row.of in ("cancelled", "withdrawn"):
         return "cancelled"
-    if row.dispatch_id is None:
+    if row.of == "paused":
+        return "paused"
+    if not _is_news(row):
         return ""
     news = conn.execute(
         sa.select(dispatches.c.status, concerned(row.dispatch_id).label("wanted"))
@@ -373,16 +414,17 @@ def _address(conn: Connection, row: Any) -> Any:
     if row.broadcast_id is None:
         this_one = (addresses.c.id == row.address_id, addresses.c.person_id == row.recipient_id)
         return conn.execute(sa.select(addresses).where(*this_one, addresses.c.state == "open")).first()
-    found = _latest_open(addresses.c.id, row.recipient_id, addresses.c.account == row.account).scalar_subquery()
+    found = latest_open(addresses.c.id, row.recipient_id, addresses.c.account == row.account).scalar_subquery()
     return conn.execute(sa.select(addresses).where(addresses.c.id == found)).first()
 
 
 def _rehome(conn: Connection, row: Any, now: datetime) -> None:
     """No open address on this account: news goes, from its first part on, to another of theirs, if there is one."""
-    other = conn.scalar(_latest_open(addresses.c.account, row.recipient_id)) if row.broadcast_id is not None else None
+    other = conn.scalar(latest_open(addresses.c.account, row.recipient_id)) if row.broadcast_id is not None else None
     if other is None:
         _finish(conn, row.id, "gone", "no open address", now)
         return
+    _let_go(conn, row.id)
     conn.execute(
         deliveries.update()
         .where(deliveries.c.id == row.id)
@@ -393,11 +435,11 @@ def _rehome(conn: Connection, row: Any, now: datetime) -> None:
 
 
 def _finish(conn: Connection, delivery_id: int, state: str, why: str, now: datetime) -> None:
-    conn.execute(
-        deliveries.update()
-        .where(deliveries.c.id == delivery_id)
-        .values(state=state, why=why, done_at=now, sealed=None, record=None)
-    )
+    _let_go(conn, delivery_id)
+    values: dict[str, Any] = {"state": state, "why": why}
+    if state != "paused":  # then it is no end
+        values |= {"done_at": now, "sealed": None, "record": None}
+    conn.execute(deliveries.update().where(deliveries.c.id == delivery_id).values(**values))
 
 
 # ── What became of it ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -424,15 +466,33 @@ def part_sent(conn: Connection, marked: Marked, parts_out: int, platform_id: str
         values |= {"state": "sent", "done_at": now, "why": "", "sealed": None, "record": None}
     if values:
         conn.execute(deliveries.update().where(deliveries.c.id == marked.id).values(**values))
+    if done:
+        _end_riders(conn, marked, {"state": "sent", "done_at": now, "why": ""})
+
+
+def _end_riders(conn: Connection, marked: Marked, values: dict[str, Any]) -> None:
+    """What became of the message became of all that it held."""
+    if len(marked.dispatch_ids) > 1:
+        mine = sa.and_(deliveries.c.lead_id == marked.id, deliveries.c.state == "sending")
+        conn.execute(deliveries.update().where(mine).values(**values))
+        _let_go(conn, marked.id)
 
 
 def put_back(conn: Connection, marked: Marked, epoch: int, due_at: datetime, why: str, **flags: bool) -> None:
     """Pending again from ``due_at`` on. ``flags``: resent, plain, anew."""
-    conn.execute(
+    values: dict[str, Any] = {"state": "pending", "due_at": due_at, "why": why, **flags}
+    back = conn.execute(
         deliveries.update()
         .where(_under_way(marked), deliveries.c.epoch == epoch)
-        .values(state="pending", due_at=due_at, why=why, **flags)
-    )
+        .values(**values)
+        .returning(deliveries.c.part)
+    ).first()
+    if back is None or len(marked.dispatch_ids) < 2:
+        return
+    if back.part == 0:  # nothing of it is out: at the next mark it may be another bundle
+        values["lead_id"] = None
+    mine = sa.and_(deliveries.c.lead_id == marked.id, deliveries.c.state == "sending")
+    conn.execute(deliveries.update().where(mine).values(**values))
 
 
 def finish(conn: Connection, marked: Marked, epoch: int, state: str, why: str, now: datetime) -> None:
@@ -440,7 +500,9 @@ def finish(conn: Connection, marked: Marked, epoch: int, state: str, why: str, n
     values: dict[str, Any] = {"state": state, "why": why, "done_at": now}
     if state != "closed":
         values |= {"sealed": None, "record": None}
-    conn.execute(deliveries.update().where(_under_way(marked), deliveries.c.epoch == epoch).values(**values))
+    ours = sa.and_(_under_way(marked), deliveries.c.epoch == epoch)
+    if conn.execute(deliveries.update().where(ours).values(**values)).rowcount:
+        _end_riders(conn, marked, values)
 
 
 def release(conn: Connection, ids: list[int], epoch: int) -> None:

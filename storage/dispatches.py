@@ -110,10 +110,38 @@ def known(conn: Connection, source_id: int, wanted: Iterable[str]) -> dict[str, 
     return found
 
 
+_BY_FINGERPRINT = (
+    sa.select(dispatches.c.id)
+    .where(dispatches.c.fingerprint == sa.bindparam("wanted"))
+    .order_by(dispatches.c.id)
+    .limit(1)
+)
+
+
 def by_fingerprint(conn: Connection, fingerprint: bytes) -> int | None:
-    return conn.scalar(
-        sa.select(dispatches.c.id).where(dispatches.c.fingerprint == fingerprint).order_by(dispatches.c.id).limit(1)
+    return conn.scalar(_BY_FINGERPRINT, {"wanted": fingerprint})
+
+
+def by_fingerprints(conn: Connection, wanted: Iterable[bytes]) -> set[bytes]:
+    """Which of these some dispatch has."""
+    found: set[bytes] = set()
+    prints = list(dict.fromkeys(wanted))
+    for start in range(0, len(prints), 500):
+        some = dispatches.c.fingerprint.in_(prints[start : start + 500])
+        found.update(conn.scalars(sa.select(dispatches.c.fingerprint).where(some)))
+    return found
+
+
+def seen_since(conn: Connection, source_id: int, since: datetime) -> int:
+    """How many dispatches this source was the first to bring after ``since``."""
+    # Found by their names, for dispatches have no index by their source.
+    lately = sa.select(identities.c.dispatch_id).where(
+        identities.c.source_id == source_id, identities.c.seen_at > since
     )
+    query = sa.select(sa.func.count()).where(
+        dispatches.c.id.in_(lately), dispatches.c.source_id == source_id, dispatches.c.first_seen > since
+    )
+    return conn.execute(query).scalar_one()
 
 
 def remember(
@@ -220,10 +248,60 @@ def move(conn: Connection, dispatch_id: int, status: str, why: str, *, only_from
     return changed.rowcount == 1
 
 
-def waiting(conn: Connection, limit: int = 50) -> list[Stored]:
-    """What an editor has yet to decide, the oldest first."""
-    rows = conn.execute(_STORED.where(dispatches.c.status == "held").order_by(dispatches.c.id).limit(limit)).all()
-    return _load(conn, rows)
+def waiting(conn: Connection, limit: int = 50, *, after: int = 0) -> list[Stored]:
+    """What an editor has yet to decide, the oldest first, from id ``after`` on."""
+    held = _STORED.where(dispatches.c.status == "held", dispatches.c.id > after)
+    return _load(conn, conn.execute(held.order_by(dispatches.c.id).limit(limit)).all())
+
+
+def how_many_wait(conn: Connection, *, after: int = 0) -> int:
+    held = (dispatches.c.status == "held", dispatches.c.id > after)
+    return conn.execute(sa.select(sa.func.count()).select_from(dispatches).where(*held)).scalar_one()
+
+
+_UNSHOWN = sa.and_(dispatches.c.status == "held", dispatches.c.shown_at.is_(None))
+
+
+def any_unshown(conn: Connection) -> bool:
+    """Whether something waits that no editor was shown."""
+    return conn.execute(sa.select(dispatches.c.id).where(_UNSHOWN).limit(1)).first() is not None
+
+
+def unshown(conn: Connection, limit: int) -> tuple[list[Stored], int]:
+    """What waits and no editor was shown, the oldest first, and how many there are of it; none comes while this
+    transaction lasts."""
+    one_at_a_time(conn)
+    rows = conn.execute(_STORED.where(_UNSHOWN).order_by(dispatches.c.id).limit(limit)).all()
+    count = conn.execute(sa.select(sa.func.count()).select_from(dispatches).where(_UNSHOWN)).scalar_one()
+    return _load(conn, rows), count
+
+
+def shown(conn: Connection, now: datetime, dispatch_id: int | None = None) -> None:
+    """Editors know of this one, or of all that waits."""
+    which = dispatches.c.shown_at.is_(None) if dispatch_id else _UNSHOWN
+    one = (dispatches.c.id == dispatch_id,) if dispatch_id else ()
+    conn.execute(dispatches.update().where(which, *one).values(shown_at=now))
+
+
+def correct(
+    conn: Connection,
+    dispatch_id: int,
+    now: datetime,
+    *,
+    summary: str | None = None,
+    countries: Iterable[str] | None = None,
+    topics: Iterable[str] | None = None,
+) -> bool:
+    """An editor's own words, countries or topics for what waits. False when it waits no more."""
+    values = {"changed_at": now} | ({"summary": summary} if summary is not None else {})
+    waits = (dispatches.c.id == dispatch_id, dispatches.c.status == "held")
+    if not conn.execute(dispatches.update().where(*waits).values(**values)).rowcount:
+        return False
+    for table, given in ((dispatch_countries, countries), (dispatch_topics, topics)):
+        if given is not None:
+            conn.execute(table.delete().where(table.c.dispatch_id == dispatch_id))
+    _about(conn, dispatch_id, countries or (), topics or ())
+    return True
 
 
 # ── Finding ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -293,6 +371,14 @@ def countries_with_news(conn: Connection, now: datetime) -> list[str]:
         .order_by(count.desc(), dispatch_countries.c.country)
     )
     return [row.country for row in rows]
+
+
+def summaries(conn: Connection, source_id: int, limit: int) -> list[tuple[int, str]]:
+    """The id and the summary of what this source brought, the latest first."""
+    here = dispatches.c.source_id == source_id
+    query = sa.select(dispatches.c.id, dispatches.c.summary, dispatches.c.text).where(here)
+    rows = conn.execute(query.order_by(dispatches.c.id.desc()).limit(limit))
+    return [(row.id, row.summary or row.text) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

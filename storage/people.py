@@ -23,6 +23,7 @@ from storage.schema import (
     person_countries,
     person_topics,
     questions,
+    staff,
     told,
     wills,
 )
@@ -50,6 +51,9 @@ class Person:
     regional: bool
     topics: frozenset[str]
     countries: frozenset[str]
+    zone: str | None  # with frequency and quiet: ``storage.rhythms.Rhythm``
+    frequency: str
+    quiet: str | None
     step: str
     offered: tuple[str, ...]
 
@@ -245,6 +249,9 @@ def get(conn: Connection, person_id: int) -> Person:
         regional=row.regional,
         topics=frozenset(topics),
         countries=frozenset(countries),
+        zone=row.zone,
+        frequency=row.frequency,
+        quiet=row.quiet,
         step=row.step,
         offered=tuple(row.offered or ()),
     )
@@ -258,7 +265,7 @@ def lock(conn: Connection, person_id: int) -> Person:
 
 
 def change(conn: Connection, person_id: int, **values: object) -> None:
-    """Set columns of a person: language, step, offered, regional, all_topics, all_countries, seen_at."""
+    """Set columns of a person: language, zone, frequency, quiet, step, offered, regional, all_topics, all_countries."""
     if values:
         conn.execute(people.update().where(people.c.id == person_id).values(**values))
 
@@ -359,13 +366,14 @@ GUEST = timedelta(days=7)
 
 def forget(conn: Connection, now: datetime, kept: timedelta, limit: int = 200) -> int:
     """Questions older than ``kept`` go; and so does, with all that hangs on them, who never agreed to anything, said
-    nothing for a week, and left no question and no receipt.
+    nothing for a week, left no question and no receipt, and is not of the staff.
 
     Returns how many people were forgotten, ``limit`` at the most: again until it is 0.
     """
     conn.execute(questions.delete().where(questions.c.asked_at < now - kept))
     asked = sa.select(questions.c.person_id)
     returning = sa.select(addresses.c.person_id).join(chat_receipts, chat_receipts.c.address_id == addresses.c.id)
+    working = sa.select(staff.c.person_id).where(staff.c.person_id.is_not(None))
     guests = (
         sa.select(people.c.id, people.c.key_id)
         .where(
@@ -374,6 +382,7 @@ def forget(conn: Connection, now: datetime, kept: timedelta, limit: int = 200) -
             people.c.kind == "person",
             people.c.id.not_in(asked),
             people.c.id.not_in(returning),
+            people.c.id.not_in(working),
         )
         .limit(limit)
     )

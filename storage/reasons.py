@@ -16,8 +16,6 @@ from sqlalchemy.engine import Connection
 from storage import accounts as accounts_
 from storage import leases
 from storage.accounts import AccountState
-from storage.deliveries import KEPT
-from storage.dispatches import OLD
 from storage.rows import stands
 from storage.schema import (
     accounts,
@@ -169,6 +167,8 @@ def _of_delivery(person: Subject, news: News, broadcast: Broadcast | None, deliv
             return because("not concerned", *(chosen or ["chosen since"]), since=ended)
         case "pending" | "claimed" | "closed":
             pass
+        case "paused":
+            return because("held", "paused", since=ended)
         case state if delivery.done_at is not None:
             return because("not sent", state, since=ended)
         case state:  # one that waits for something of its own
@@ -208,6 +208,8 @@ def _without_delivery(person: Subject, news: News, broadcast: Broadcast | None, 
         return because("not sent", "cancelled")
     if broadcast.state == "planning" and broadcast.cursor < person.id:
         return because("waiting", "planning", since=broadcast.created_at)
+    from storage.deliveries import KEPT  # late: with it come the keys, and a tenth of a second
+
     planned_at = broadcast.planned_at or now
     if planned_at < now - KEPT:
         return because("not sent", "forgotten", since=planned_at)
@@ -219,6 +221,8 @@ def _never_pushed(news: News) -> str:
         return "no broadcast"
     if news.first_fetch:
         return "first fetch"
+    from storage.dispatches import OLD
+
     return "too old" if news.published and news.published < news.first_seen - OLD else "not pushed"
 
 

@@ -52,8 +52,35 @@ class Wait:
 
 
 class Timing(Protocol):
-    """The rules. Pure; asked for each distinct rhythm of a chunk, and again for each message before it leaves."""
+    """The rules. Pure; asked for each distinct rhythm of a chunk, and again for each message before it leaves.
+
+    ``since``: when it was planned. A digest that is late leaves with what its time found waiting; what came after that
+    time is for the next one. None: as if it had always waited.
+    """
 
     def due(self, rhythm: Rhythm, account: str, now: datetime) -> Due: ...
 
-    def may_leave(self, rhythm: Rhythm, heard: Heard, account: str, now: datetime) -> Go | Wait: ...
+    def may_leave(
+        self, rhythm: Rhythm, heard: Heard, account: str, now: datetime, since: datetime | None = None
+    ) -> Go | Wait: ...
+
+    def together(self, rhythm: Rhythm) -> bool:
+        """Whether what is due at the same time comes in one message."""
+
+
+class AtOnce:
+    """No rule at all."""
+
+    def due(self, rhythm: Rhythm, account: str, now: datetime) -> Due:
+        return Due(now)
+
+    def may_leave(
+        self, rhythm: Rhythm, heard: Heard, account: str, now: datetime, since: datetime | None = None
+    ) -> Go | Wait:
+        return Go(now.date())
+
+    def together(self, rhythm: Rhythm) -> bool:
+        return False
+
+
+AT_ONCE = AtOnce()

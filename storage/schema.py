@@ -89,6 +89,7 @@ sources = table(
     column("fetched_at", Moment, nullable=True),
     column("succeeded_at", Moment, nullable=True),
     column("first_fetched_at", Moment, nullable=True),  # what came then is stored, never pushed
+    column("alarmed_at", Moment, nullable=True),  # when an admin was told that it was given up
 )
 
 dispatches = table(
@@ -416,6 +417,7 @@ accounts = table(
     column("held_until", Moment, nullable=True),  # a 429 outlives the process
     column("broken", sa.Text, server_default=""),
     column("broken_at", Moment, nullable=True),
+    column("alarmed_at", Moment, nullable=True),  # when an admin was told
 )
 
 # ── Web chat ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, count
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.rows import insert
-from storage.schema import sources
+from storage.schema import EPOCH, sources
+
+STAFF = "staff"  # the kind that is handed in and never fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +91,38 @@ def settle(conn: Connection, wanted: Sequence[Wanted]) -> list[Source]:
 
 
 def watched(conn: Connection) -> list[Source]:
-    return [Source(*row) for row in conn.execute(_SOURCE.where(sources.c.state == "on").order_by(sources.c.id))]
+    """Those that are asked; nobody asks the staff."""
+    asked = _SOURCE.where(sources.c.state == "on", sources.c.kind != STAFF)
+    return [Source(*row) for row in conn.execute(asked.order_by(sources.c.id))]
 
 
 def all_of_them(conn: Connection) -> list[Source]:
     return [Source(*row) for row in conn.execute(_SOURCE.where(sources.c.state != "dropped").order_by(sources.c.name))]
 
 
+def names(conn: Connection) -> dict[str, int]:
+    """Of all that there ever were, dropped ones too, to their ids."""
+    return {row.name: row.id for row in conn.execute(sa.select(sources.c.name, sources.c.id))}
+
+
 def by_name(conn: Connection, name: str) -> Source | None:
     row = conn.execute(_SOURCE.where(sources.c.name == name)).first()
     return Source(*row) if row else None
+
+
+def of_staff(conn: Connection) -> Source:
+    """What staff and partners hand in comes from here; made when it is first wanted."""
+    found = _SOURCE.where(sources.c.kind == STAFF).order_by(sources.c.id).limit(1)
+    if row := conn.execute(found).first():
+        return Source(*row)
+    # A source of the settings may have the name already.
+    names = chain(["Staff"], map("Staff {}".format, count(2)))
+    name = next(name for name in names if by_name(conn, name) is None)
+    values = {"name": name, "kind": STAFF, "url": "", "every_seconds": 0, "trusted": False, "allow_private": False}
+    # Nothing of it is "what came with the first fetch", so nothing is kept back.
+    made = insert(conn, sources).values(**values, options={}, origin="added", first_fetched_at=EPOCH)
+    conn.execute(made.on_conflict_do_nothing(index_elements=["name"]))
+    return Source(*conn.execute(found).one())
 
 
 def get(conn: Connection, source_id: int) -> Source | None:
@@ -106,9 +131,16 @@ def get(conn: Connection, source_id: int) -> Source | None:
 
 
 def fetched(
-    conn: Connection, source_id: int, now: datetime, next_at: datetime, *, etag: str = "", last_modified: str = ""
+    conn: Connection,
+    source_id: int,
+    now: datetime,
+    next_at: datetime,
+    *,
+    etag: str | None = None,
+    last_modified: str | None = None,
 ) -> None:
-    """It answered. ``etag`` and ``last_modified`` are sent back the next time; empty ones keep what was known."""
+    """It answered. ``etag`` and ``last_modified`` of a full answer, empty or not, are sent back the next time; None
+    keeps what was known, after "not modified"."""
     values: dict[str, object] = {
         "fetched_at": now,
         "succeeded_at": now,
@@ -117,8 +149,8 @@ def fetched(
         "why": "",
         "first_fetched_at": sa.func.coalesce(sources.c.first_fetched_at, sa.literal(now, sources.c.fetched_at.type)),
     }
-    if etag or last_modified:
-        values |= {"etag": etag, "last_modified": last_modified}
+    said = {"etag": etag, "last_modified": last_modified}
+    values |= {name: value for name, value in said.items() if value is not None}
     conn.execute(sources.update().where(sources.c.id == source_id).values(**values))
 
 
@@ -143,3 +175,18 @@ def switch(conn: Connection, name: str, state: str, next_at: datetime) -> bool:
         .values(state=state, why="" if state == "on" else "switched off", failures=0, next_at=next_at)
     )
     return changed.rowcount == 1
+
+
+# ── Telling an admin ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def given_up(conn: Connection) -> list[Source]:
+    """Those that were switched off because they failed, and that no admin was told of yet."""
+    untold = sa.or_(sources.c.alarmed_at.is_(None), sources.c.alarmed_at < sources.c.fetched_at)
+    failed_ = _SOURCE.where(sources.c.state == "off", sources.c.failures > 0, untold)
+    return [Source(*row) for row in conn.execute(failed_.order_by(sources.c.id))]
+
+
+def alarmed(conn: Connection, source_id: int, now: datetime) -> None:
+    """An admin was told."""
+    conn.execute(sources.update().where(sources.c.id == source_id).values(alarmed_at=now))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -76,14 +76,17 @@ def receive(
     return len(new)
 
 
-def next_waiting(conn: Connection, keys: KeyStore) -> Waiting | None:
-    """The oldest update that nobody handles, none of whose address's earlier ones still waits."""
+def next_waiting(conn: Connection, keys: KeyStore, but: Collection[int] = ()) -> Waiting | None:
+    """The oldest update that nobody handles, none of whose address's earlier ones still waits. ``but``: addresses whose
+    updates must wait for something else."""
     earlier = updates.alias("earlier")
     first_of_its_address = ~sa.exists().where(
         earlier.c.address_id == updates.c.address_id, earlier.c.id < updates.c.id, earlier.c.state == "new"
     )
     waits = stands(updates.c.state, "new")
     oldest = sa.select(updates).where(waits, first_of_its_address).order_by(updates.c.id).limit(1)
+    if but:
+        oldest = oldest.where(updates.c.address_id.not_in(but))
     while row := conn.execute(locked(conn, oldest, updates)).first():
         try:
             body = keys.unseal("update", row.record, row.sealed)

@@ -13,10 +13,13 @@ from msgspec import structs
 
 from bot.hub import Hub, prepare
 from channels import telegram
-from config.settings import Account, Organisation, Settings, Source, Web
+from config.settings import Account, Delivery, Organisation, Settings, Source, Web
 from storage.database import Database
 from storage.keys import KeyStore
 from tests.providers.telegram import TelegramStandIn
+
+# Whatever the hour, and each piece of news by itself.
+AT_ONCE = Delivery(group_wait=timedelta(0), quiet_hours=None, daily_cap=1000)
 
 
 def source(name: str, kind: str, url: str, *, every: float = 1, trusted: bool = True) -> Source:
@@ -36,6 +39,7 @@ def settings(
         accounts=accounts,
         web=Web(port=0, public_url="http://127.0.0.1"),
         organisation=Organisation(name="Test hub"),
+        delivery=AT_ONCE,
     )
     return structs.replace(plain, **more)
 

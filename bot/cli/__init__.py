@@ -12,13 +12,13 @@ from importlib.metadata import version
 
 from cyclopts import App, Parameter
 
-from bot.cli import check, news, read, run, show, sources, staff, why
+from bot.cli import broadcast, check, news, read, run, show, sources, staff, why
 from bot.cli.terminal import Columns, Stop, mistake, warn
 
 app = App(
     name="serai",
     help=(
-        "News and counselling for people on the move, on the messaging apps that they use.\n\n"
+        "News and counselling for people on the move, on the messaging apps they use.\n\n"
         "Each command has an example in its --help. Settings: ./serai.toml, or SERAI_… variables."
     ),
     version=lambda: version("serai"),
@@ -31,11 +31,22 @@ app = App(
 )
 news_app = App(
     name="news",
-    help="Recent news; also show, waiting, approve, hold, withdraw.\n\nExample: serai news Iraq jobs",
+    help="Recent news; also show, waiting, approve, hold, withdraw, add.\n\nExample: serai news Iraq jobs",
 )
 source_app = App(
     name="source",
     help="Where news comes from: list, try, add, on, off.\n\nExample: serai source list",
+)
+staff_app = App(
+    name="staff",
+    help="Who works here: list, add, code, off, log.\n\nExample: serai staff list",
+)
+broadcast_app = App(
+    name="broadcast",
+    help=(
+        "Write to many people.\n\nAlso: list, show, pause, resume, cancel, correct, withdraw.\n\n"
+        'Example: serai broadcast "The centre is closed." --country IQ'
+    ),
 )
 db_app = App(
     name="db",
@@ -52,6 +63,7 @@ news_app.command(news.waiting)
 news_app.command(news.approve)
 news_app.command(news.hold)
 news_app.command(news.withdraw)
+news_app.command(news.add)
 app.command(source_app)
 source_app.command(sources.list_all, name="list")
 source_app.command(sources.try_one, name="try")
@@ -61,6 +73,21 @@ source_app.command(sources.off)
 app.command(why.why)
 app.command(check.check)
 app.command(staff.questions)
+app.command(broadcast_app)
+broadcast_app.default(broadcast.send)
+broadcast_app.command(broadcast.list_all, name="list", show=False)
+broadcast_app.command(broadcast.show, show=False)
+broadcast_app.command(broadcast.pause, show=False)
+broadcast_app.command(broadcast.resume, show=False)
+broadcast_app.command(broadcast.cancel, show=False)
+broadcast_app.command(broadcast.correct, show=False)
+broadcast_app.command(broadcast.withdraw, show=False)
+app.command(staff_app)
+staff_app.command(staff.list_all, name="list")
+staff_app.command(staff.add)
+staff_app.command(staff.code)
+staff_app.command(staff.off)
+staff_app.command(staff.log)
 app.command(db_app)
 db_app.command(staff.upgrade)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 from typing import TYPE_CHECKING
@@ -42,7 +41,7 @@ def _look() -> list[Line]:
     except BadSettings as bad:  # each of them is a thing to mend, and nothing else can be looked at before
         return [checks.Line("settings", "fault", fault, "Mend it in the settings.") for fault in bad.faults]
     data.log_to_stderr(settings.log, logging.ERROR)  # what is at fault is in the answer
-    return asyncio.run(checks.check(settings))
+    return data.finish(checks.check(settings))
 
 
 def _show(lines: list[Line]) -> None:

@@ -6,11 +6,10 @@ opened for reading only, so that nothing is written or checkpointed beside it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -28,6 +27,13 @@ T = TypeVar("T")
 TRIES = 5  # of about a second: while a hub starts or stops it holds the data and does not answer
 
 
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Its result, after all of it is done."""
+    import asyncio
+
+    return asyncio.run(work)
+
+
 def settings() -> Settings:
     from bot.accounts import ACCOUNT_KINDS
     from config.settings import load
@@ -35,6 +41,14 @@ def settings() -> Settings:
     found = load(os.environ, account_kinds=ACCOUNT_KINDS, cwd=Path.cwd())
     log_to_stderr(found.log)
     return found
+
+
+def settings_for_looking() -> Settings:
+    """Without the accounts, for a command that only looks at what is kept: to load what they need takes longer than
+    to answer. So does what writes a log, which such a command does not."""
+    from config.settings import load
+
+    return load(os.environ, account_kinds=None, cwd=Path.cwd())
 
 
 def log_to_stderr(form: str = "text", level: int = logging.WARNING) -> None:
@@ -118,7 +132,7 @@ def read(settings: Settings, query: Callable[[Connection], T], *, otherwise: T) 
     if path and not path.exists():
         warn(f"There is no database yet ({path}): `serai run` makes it.")
         return otherwise
-    return asyncio.run(_read(settings, query))
+    return finish(_read(settings, query))
 
 
 async def _read(settings: Settings, query: Callable[[Connection], T]) -> T:
@@ -149,6 +163,7 @@ async def _opened(settings: Settings, *, read_only: bool = False) -> AsyncIterat
 async def _alone(settings: Settings) -> AsyncIterator[Database]:
     from bot.hub import prepare
 
+    log_to_stderr(settings.log)
     with lock(settings):
         async with _opened(settings) as db:
             await prepare(settings, db)
@@ -176,14 +191,14 @@ def change(
 
     var = folder(settings)
     if var is None:
-        return Done(asyncio.run(do_here()), by_hub=False)
+        return Done(finish(do_here()), by_hub=False)
     for _ in range(TRIES):
         try:
-            return Done(asyncio.run(ask(var / "serai.sock", deed, **arguments)), by_hub=True)
+            return Done(finish(ask(var / "serai.sock", deed, **arguments)), by_hub=True)
         except NotRunning:
             pass
         try:
-            return Done(asyncio.run(do_here()), by_hub=False)
+            return Done(finish(do_here()), by_hub=False)
         except Held as held:
             holder = held.holder
     raise Stop(f"The data is held by {holder}, which does not answer. Look whether it is well, and try again.")
@@ -201,4 +216,4 @@ def upgrade(settings: Settings) -> tuple[str | None, str]:
                 await db.write(to_head)
                 return before, needed
 
-    return asyncio.run(go())
+    return finish(go())

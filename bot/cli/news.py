@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from bot.cli import data
+from bot.cli.read import Place, bytes_of
 from bot.cli.terminal import Json, Stop, iso, say, say_json, warn
 
 if TYPE_CHECKING:
@@ -72,12 +73,13 @@ def approve(dispatch_id: Id, /) -> None:
 
     Example: serai news approve 12
     """
-    from bot.news.watch import approve as approve_now
+    from bot.news import editing
+    from storage.staff import SHELL
 
     settings = data.settings()
 
     async def here(db: Database) -> bool:
-        return await db.write(approve_now, dispatch_id, datetime.now(UTC), settings.delivery.valid_for)
+        return await db.write(editing.approve, SHELL, dispatch_id, datetime.now(UTC), settings.delivery.valid_for)
 
     _decide(settings, dispatch_id, "news_approve", {}, here)
     say(f"Dispatch {dispatch_id} is approved.")
@@ -101,11 +103,46 @@ def withdraw(dispatch_id: Id, /, *, why: Why = "withdrawn by an editor") -> None
     say(f"Dispatch {dispatch_id} is withdrawn.")
 
 
+def add(place: Place = "-", /) -> None:
+    """Hand in a text: it is one dispatch, and waits for an editor.
+
+    Example: serai news add letter.txt
+
+    Parameters
+    ----------
+    place
+        A path, or - for standard input. It begins with its place: "Erbil, Iraq: …".
+    """
+    from bot.news import editing
+    from bot.news.read import Reader, decode
+    from storage.staff import SHELL
+
+    settings = data.settings()
+    data.must_be_there(settings)
+    text = decode(bytes_of(place))
+
+    async def here(db: Database) -> tuple[int, str, bool]:
+        reader, now = Reader.load(), datetime.now(UTC)
+        try:
+            taken = await db.write(editing.hand_in, reader, SHELL, text, now, settings.delivery.valid_for)
+        except editing.NotTaken as not_taken:
+            raise Stop(str(not_taken)) from None
+        return taken.dispatch.id, taken.dispatch.status, taken.new
+
+    number, status, new = data.change(settings, "news_add", {"text": text}, here).answer
+    if new:
+        say(f"Dispatch {number} waits for an editor: `serai news approve {number}` lets it go out.")
+    else:
+        say(f"The same words are here already: dispatch {number}, {status}.")
+
+
 def _move(dispatch_id: int, status: str, why: str, only_from: list[str]) -> None:
-    from storage import dispatches
+    from bot.news import editing
+    from storage.staff import SHELL
 
     async def here(db: Database) -> bool:
-        return await db.write(dispatches.move, dispatch_id, status, why, only_from=only_from)
+        now = datetime.now(UTC)
+        return await db.write(editing.move, SHELL, dispatch_id, status, why, now, only_from=only_from)
 
     arguments = {"status": status, "why": why, "only_from": only_from}
     _decide(data.settings(), dispatch_id, "news_move", arguments, here)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from bot.cli.data import log_to_stderr
+from bot.cli.data import finish, log_to_stderr
 from bot.cli.terminal import Json, Stop, local, say, say_json, warn
 
 if TYPE_CHECKING:
@@ -104,10 +103,10 @@ def read(place: Place, /, *, kind: Kind | None = None, page: Selectors = NOTHING
     options = page.given()
     if re.match("https?://", place, re.IGNORECASE):
         # Private addresses too: it is the person's own machine that asks.
-        fetched = asyncio.run(fetch(place, allow_private=True))
+        fetched = finish(fetch(place, allow_private=True))
         show(read_all(fetched.body, kind, options, fetched.url, fetched.content_type), as_json)
     else:
-        show(read_all(_bytes_of(place), kind, options), as_json)
+        show(read_all(bytes_of(place), kind, options), as_json)
 
 
 def read_all(
@@ -118,7 +117,7 @@ def read_all(
     return Reader.load().read(raw, kind, url=url, content_type=content_type, options=options)
 
 
-def _bytes_of(place: str) -> bytes:
+def bytes_of(place: str) -> bytes:
     from bot.news.read import LARGEST
 
     if place == "-":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import shlex
@@ -18,8 +17,10 @@ from bot.cli import data
 from bot.cli.terminal import Stop, in_one_word, say
 
 if TYPE_CHECKING:
+    import asyncio
+
     from bot.hub import Hub
-    from config.settings import Settings
+    from config.settings import Delivery, Settings
     from storage.keys import KeyStore
     from storage.sources import Source
 
@@ -38,10 +39,12 @@ def run() -> None:
     """
     settings = data.settings()
     data.log_to_stderr(settings.log, logging.INFO)
-    asyncio.run(_run(settings))
+    data.finish(_run(settings))
 
 
 async def _run(settings: Settings) -> None:
+    import asyncio
+
     from bot.hub import Hub, prepare
     from storage import people, sources
     from storage.database import Database
@@ -71,6 +74,8 @@ async def _run(settings: Settings) -> None:
 
 async def _started(hub: Hub, stopping: asyncio.Event) -> bool:
     """False when it was told to stop before all was ready: a platform may be slow to greet us."""
+    import asyncio
+
     from bot.web.server import CannotListen
 
     start, stop = asyncio.create_task(hub.start()), asyncio.create_task(stopping.wait())
@@ -144,7 +149,16 @@ def _with_sample(settings: Settings, known: list[Source]) -> Settings:
     if not sample.exists():
         shutil.copyfile(Path(__file__).parents[2] / "config" / "samples" / "dispatches.txt", sample)
     source = Wanted(name=SAMPLE, kind="dateline", url=_sample_url(settings), every=timedelta(seconds=5), trusted=True)
-    return structs.replace(settings, sources=(source,))
+    return structs.replace(settings, sources=(source,), delivery=_eager(settings.delivery))
+
+
+def _eager(delivery: Delivery) -> Delivery:
+    """Who tries the sample sees each piece of news as it comes; unless they chose when it should."""
+    from msgspec import structs
+
+    if delivery != type(delivery)():
+        return delivery
+    return structs.replace(delivery, group_wait=timedelta(0), daily_cap=1000)
 
 
 def _sample_file(settings: Settings) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +38,9 @@ def list_all(*, as_json: Json = False) -> None:
         trusted = ", trusted" if source["trusted"] else ""
         state = f"{source['state']}: {source['why']}" if source["why"] else source["state"]
         say(source["name"], "bold")
+        if source["kind"] == "staff":
+            say(f"  what staff and partners hand in; {state}")
+            continue
         say(f"  {source['kind']}, every {in_one_word(source['every_seconds'])}{trusted}; {state}")
         say("  " + "  ".join(filter(None, (source["url"], times))))
 
@@ -73,7 +75,7 @@ def try_one(
     data.log_to_stderr()
     given = options.given()
     request = request_for(kind or "", place, given)
-    fetched = asyncio.run(fetch(place, allow_private=allow_private, local_files=True, request=request))
+    fetched = data.finish(fetch(place, allow_private=allow_private, local_files=True, request=request))
     show(read_all(fetched.body, kind, given, fetched.url, fetched.content_type), as_json)
 
 

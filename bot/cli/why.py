@@ -29,7 +29,7 @@ def why(
     """
     from storage import reasons
 
-    settings = data.settings()
+    settings = data.settings_for_looking()
     data.must_be_there(settings)
     now = datetime.now(UTC)
     try:
@@ -162,6 +162,8 @@ def _rule(rule: str, reason: Reason) -> str:
             return f"chose other news {then}, {_time(reason.since)}; by their choices of now it would concern them"
         case "expired":
             return f"was of no use any more before it could be sent, {_time(reason.since)}"
+        case "paused":
+            return "the broadcast is paused; it goes on when somebody of the staff says so"
         case "cancelled":
             return "the broadcast was cancelled"
         case "withdrawn":

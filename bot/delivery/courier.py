@@ -15,6 +15,7 @@ from bot.delivery.session import FAREWELL, Session
 from channels.contract import Channel
 from storage.database import Database
 from storage.keys import KeyStore
+from storage.rhythms import AT_ONCE, Timing
 
 log = structlog.get_logger()
 
@@ -25,13 +26,22 @@ class Courier:
     """One account's courier. ``run`` until cancelled or ``stop``; ``wake`` when there may be something new."""
 
     def __init__(
-        self, *, channel: Channel, composer: Composer, db: Database, keys: KeyStore, clock: Clock, holder: str
+        self,
+        *,
+        channel: Channel,
+        composer: Composer,
+        db: Database,
+        keys: KeyStore,
+        clock: Clock,
+        holder: str,
+        timing: Timing = AT_ONCE,
     ) -> None:
         self.channel = channel
         self._composer = composer
         self._db = db
         self._keys = keys
         self._clock = clock
+        self._timing = timing
         self._lease = Lease(db, clock, channel.account, holder)
         self._session: Session | None = None
         self._stopping = asyncio.Event()
@@ -76,6 +86,7 @@ class Courier:
             keys=self._keys,
             clock=self._clock,
             lease=self._lease,
+            timing=self._timing,
         )
         try:
             await self._session.run(self._stopping)

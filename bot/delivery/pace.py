@@ -19,6 +19,8 @@ from channels.contract import Limits
 
 USED = 0.985  # of a limit
 CATCH_UP = 0.05  # of an interval: what a late timer may win back
+# Seconds, at the most: ``USED`` leaves 15 ms of each second free, and the network's jitter needs the rest of them.
+CATCH_UP_MOST = 0.002
 MINUTE = 61.0  # a sliding minute, with a second for the network
 FOR_REPLIES = 2  # requests under way that a broadcast never occupies
 
@@ -164,7 +166,7 @@ class Pace:
         return allowed
 
     def _take(self, waiter: _Waiter, now: float) -> None:
-        self._next = max(self._next, now - self._interval * CATCH_UP) + self._interval
+        self._next = max(self._next, now - min(self._interval * CATCH_UP, CATCH_UP_MOST)) + self._interval
         self._next_to[waiter.who] = now + self._between
         if waiter.group and self._limits.per_group_minute:
             sends = self._group_sends.setdefault(waiter.who, deque(maxlen=self._limits.per_group_minute))

@@ -34,10 +34,11 @@ from channels.contract import (
     Sent,
     Unclear,
 )
-from storage import accounts, deliveries, people
+from storage import accounts, deliveries, people, planning
 from storage.database import Database
 from storage.deliveries import Claimed, Marked
 from storage.keys import KeyStore
+from storage.rhythms import Timing
 
 log = structlog.get_logger()
 
@@ -55,7 +56,15 @@ class Session:
     """Drives ``channel`` as long as ``lease`` holds. ``run`` once."""
 
     def __init__(
-        self, *, channel: Channel, composer: Composer, db: Database, keys: KeyStore, clock: Clock, lease: Lease
+        self,
+        *,
+        channel: Channel,
+        composer: Composer,
+        db: Database,
+        keys: KeyStore,
+        clock: Clock,
+        lease: Lease,
+        timing: Timing,
     ) -> None:
         self._channel = channel
         self._limits = channel.limits
@@ -64,6 +73,7 @@ class Session:
         self._keys = keys
         self._clock = clock
         self._lease = lease
+        self._timing = timing
         self._epoch = lease.epoch
         self._pace = Pace(channel.limits, clock)
         self._ready: list[Claimed] = []
@@ -168,7 +178,7 @@ class Session:
         since = self._clock.monotonic() - self._looked_at
         if not (self._look or since >= LOOK or (self._more and len(self._ready) <= budget // 2)):
             return
-        in_hand = sum(item.priority != deliveries.REPLY and self._rest(item) < SHORT for item in self._ready)
+        in_hand = sum(item.priority != planning.REPLY and self._rest(item) < SHORT for item in self._ready)
         room = budget - in_hand if in_hand <= budget // 2 else 0
         self._look, self._looked_at = False, self._clock.monotonic()
         now = self._clock.now()
@@ -199,7 +209,7 @@ class Session:
     def _has_place(self, item: Claimed) -> bool:
         if self._places["all"] >= self._limits.at_once:
             return False
-        return item.priority == deliveries.REPLY or self._places["news"] < room_for_news(self._limits)
+        return item.priority == planning.REPLY or self._places["news"] < room_for_news(self._limits)
 
     def _free(self, item: Claimed) -> bool:
         return item.recipient_id not in self._busy and item.recipient_id not in self._held_up
@@ -228,14 +238,20 @@ class Session:
 
     def _take_place(self, item: Claimed, number: int) -> None:
         self._places["all"] += number
-        if item.priority != deliveries.REPLY:
+        if item.priority != planning.REPLY:
             self._places["news"] += number
 
     # ── One delivery ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _deliver(self, item: Claimed) -> None:
         marked = await self._db.write(
-            deliveries.mark_sending, self._keys, item.id, self._lease.name, self._epoch, self._clock.now()
+            deliveries.mark_sending,
+            self._keys,
+            item.id,
+            self._lease.name,
+            self._epoch,
+            self._clock.now(),
+            self._timing,
         )
         if marked is None:
             self._not_marked.append(item.id)
@@ -258,7 +274,7 @@ class Session:
         for number in range(marked.part, len(parts)):
             if not await self._rested(item, marked):
                 return
-            part = _as_marked(parts[number], marked)
+            part = _as_marked(parts[number], marked, number)
             try:
                 async with self._pace.turn(item.priority, marked.recipient_id, group=marked.group):
                     if self._lease.left < MARGIN:
@@ -388,7 +404,9 @@ class Session:
         return await self._db.write(deed, *args, **kwargs)
 
 
-def _as_marked(part: Part, marked: Marked) -> Part:
+def _as_marked(part: Part, marked: Marked, number: int) -> Part:
+    if number == 0 and marked.replaces:
+        part = replace(part, replaces=marked.replaces)
     if marked.plain:
         part = replace(part, text=part.plain, attachment=None)
     if marked.anew:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import html
 import io
+import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,18 +19,18 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import feedparser
-import msgspec
 import nh3
 import regex
 
 from bot.news.nesting import tangled
-from bot.news.text import clean, fingerprint, listed, one_line
+from bot.news.text import clean, listed, name_from, one_line
 
 DEEPEST = 256  # tags inside tags in an item: an HTML parser's time grows with the square of it
 DEEPEST_XML = 2_000
 LONGEST_HTML = 1_000_000  # characters of one item
 LONGEST_LINK = 2_000
 LONGEST_ID = 500
+LAST_CHARACTER = 0x10FFFF
 
 
 class Unreadable(ValueError):
@@ -62,7 +64,7 @@ class Item:
         if self.guid or self.link:
             return self.guid or self.link
         date = self.published.isoformat() if self.published else ""
-        return fingerprint(self.title or self.text, date)
+        return name_from(self.title or self.text, date)
 
 
 def read_xml(raw: bytes, url: str = "", content_type: str = "") -> tuple[list[Item], list[SetAside]]:
@@ -73,7 +75,7 @@ def read_xml(raw: bytes, url: str = "", content_type: str = "") -> tuple[list[It
     try:
         # A file object: feedparser takes bytes that look like a path for one, and opens it.
         feed = feedparser.parse(
-            io.BytesIO(raw), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+            io.BytesIO(_parsable(raw)), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
     except Exception as error:  # it was written for honest feeds
         raise Unreadable("The feed is too broken to read. Open its address in a browser and check it.") from error
@@ -85,11 +87,34 @@ def read_xml(raw: bytes, url: str = "", content_type: str = "") -> tuple[list[It
     return _gather(feed.entries, lambda entry, where: _xml_item(entry, where, base, plain_types))
 
 
+# A feed declares no entities of its own; who does so means to have a small document become a large one.
+_DECLARATIONS = re.compile(
+    rb"\A((?>(?:<\?(?>.*?\?>)\s*|<!--(?>.*?-->)\s*)*)<!DOCTYPE[^\[>]*)\[.*?\]\s*>", re.DOTALL | re.IGNORECASE
+)
+_REFERENCES = re.compile(rb"(?:&#(?:\d+|[xX][0-9a-fA-F]+);)+")
+_REFERENCE = re.compile(rb"&#([xX]?)0*([0-9a-fA-F]*);")
+
+
+def _parsable(raw: bytes) -> bytes:
+    return _REFERENCES.sub(_characters, _DECLARATIONS.sub(rb"\1>", raw))
+
+
+def _characters(run: re.Match[bytes]) -> bytes:
+    """References to what is no character make a parser give up. Emoji are found written as two halves."""
+    pairs = _REFERENCE.findall(run[0])
+    numbers = [int(digits or b"0", 16 if x else 10) if len(digits) < 8 else LAST_CHARACTER + 1 for x, digits in pairs]
+    if all(number < 0xD800 or 0xDFFF < number <= LAST_CHARACTER for number in numbers):
+        return run[0]
+    units = [chr(number).encode("utf-16-le", "surrogatepass") for number in numbers if number <= LAST_CHARACTER]
+    return "".join(f"&#{ord(c)};" for c in b"".join(units).decode("utf-16-le", "ignore")).encode()
+
+
 def read_json(text: str, url: str = "") -> tuple[list[Item], list[SetAside]]:
     """The items of a JSON Feed, version 1 or 1.1."""
     try:
-        feed = msgspec.json.decode(text.encode("utf-8", "replace"))
-    except (msgspec.DecodeError, RecursionError) as error:
+        # Not strict: half an emoji or a raw line break in one item must not cost the others.
+        feed = json.loads(text, strict=False)
+    except (ValueError, RecursionError) as error:
         raise Unreadable("This is not valid JSON. Check the address of the source.") from error
     items = feed.get("items") if isinstance(feed, dict) else None
     if not isinstance(items, list):
@@ -195,13 +220,14 @@ def _json_item(item: Any, where: str, base: str) -> Item:
 
 
 def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    """Whole characters; half a pair of surrogates cannot be parsed, kept or sent."""
+    return value.encode("utf-8", "ignore").decode() if isinstance(value, str) else ""
 
 
 def _name(value: Any) -> str:
     """An item's own id, as short text. JSON feeds are found with numbers for ids."""
     name = one_line(clean(str(value))) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
-    return name if len(name) <= LONGEST_ID else fingerprint(name)
+    return name if len(name) <= LONGEST_ID else name_from(name)
 
 
 def _moment(parsed: struct_time | None) -> datetime | None:

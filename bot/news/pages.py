@@ -20,7 +20,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 from bot.news.dates import read_date
 from bot.news.feeds import Item, SetAside, Unreadable, absolute, plain
 from bot.news.nesting import tangled
-from bot.news.text import clean, fingerprint, fold, listed, one_line, words
+from bot.news.text import clean, fold, listed, name_from, one_line, words
 
 LARGEST = 4_000_000  # characters of a page
 MOST = 2_000  # items of a page
@@ -397,7 +397,7 @@ def _named_apart(items: list[Item], aside: list[SetAside]) -> Iterator[Item]:
     for item in items:
         if item.link and len(titles[item.link] - {""}) > 1:
             date = item.published.isoformat() if item.published else ""
-            item = replace(item, guid=fingerprint(item.title or item.text, date))
+            item = replace(item, guid=name_from(item.title or item.text, date))
         other = best.get(item.identity)
         if other is not None:
             lesser = min(item, other, key=lambda one: len(one.text))

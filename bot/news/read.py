@@ -17,7 +17,7 @@ from bot.news.pages import GUESSED, guessed, read_page
 from bot.news.places import Gazetteer
 from bot.news.reliefweb import read_answer
 from bot.news.summary import summarise
-from bot.news.text import clean, fingerprint
+from bot.news.text import clean, name_from
 from bot.news.topics import Topics
 
 __all__ = ["Reader", "Reading", "SetAside", "Unreadable"]
@@ -205,7 +205,7 @@ def _paragraphs(text: str) -> tuple[list[Item], list[SetAside]]:
     aside: list[SetAside] = []
     seen: set[str] = set()
     for where, paragraph in _numbered(text):
-        item = Item(where, guid=fingerprint(paragraph), title="", text=paragraph, link="", published=None)
+        item = Item(where, guid=name_from(paragraph), title="", text=paragraph, link="", published=None)
         if item.guid in seen:
             aside.append(SetAside(where, "The text has the same paragraph twice."))
         elif len(paragraph) < SHORTEST and ":" not in paragraph:

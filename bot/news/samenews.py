@@ -23,6 +23,8 @@ from bot.news.text import fold
 ENOUGH = 60  # letters: a text that is shorter does not name its news without its title, nor a title without its day
 ALIKE = 0.4  # of the smaller text's runs of three words
 FEWEST = 8  # runs: of two shorter texts one is not an edit of the other, however alike they look
+QUOTED = 0.8  # of the runs of what is quoted
+QUOTATION = 20  # letters at the least
 SPELLING = 0.88  # "Sulaimaniyah" and "Sulaymaniyah" are one name, "Tuesday" and "Thursday" are two
 Runs: TypeAlias = set[tuple[str, str, str]]
 _WORD = regex.compile(r"[\p{L}\p{M}]+|\p{N}+")
@@ -30,7 +32,7 @@ _WORD = regex.compile(r"[\p{L}\p{M}]+|\p{N}+")
 _NAME = regex.compile(r"(?<=[\p{Ll}\p{N},;]\s)\p{Lu}[\p{L}\p{M}]+")
 
 
-def words(text: str) -> list[str]:
+def folded_words(text: str) -> list[str]:
     """Folded words and numbers, without punctuation."""
     return list(_WORD.findall(fold(text)))
 
@@ -39,9 +41,9 @@ def fingerprint(title: str, text: str, published: datetime | None = None, places
     """The same for the same words, however they are spaced, quoted and capitalised. The title counts only for a text
     that would be too short without it, for one source gives titles and another does not; "Weekly update" is other news
     on another day."""
-    folded = " ".join(words(text))
+    folded = " ".join(folded_words(text))
     if len(folded) < ENOUGH:
-        folded = " ".join(words(f"{title} {text}"))
+        folded = " ".join(folded_words(f"{title} {text}"))
     if len(folded) < ENOUGH and published:
         folded += f"\n{published:%Y-%m-%d}"
     folded += "".join(f"\n{place}" for place in sorted(map(fold, places)))
@@ -70,7 +72,7 @@ class Facts:
     @classmethod
     def of(cls, text: str, places: Iterable[str] = (), countries: Iterable[str] = ()) -> Facts:
         """``places``: of its dateline; ``countries``: that it concerns. Both tell apart where there are no capitals."""
-        found = set(words(text))
+        found = set(folded_words(text))
         return cls(
             numbers=frozenset(word for word in found if word.isnumeric()),
             dates=frozenset(found & _dates()),
@@ -96,9 +98,17 @@ def _each_lacks(one: frozenset[str], other: frozenset[str], *, spelling: bool) -
     return bool(only_one and only_other)
 
 
+def quotes(text: str, other: str) -> bool:
+    """Whether a text says all of another, or nearly; two words are in many texts, and quote none."""
+    said, quoted = " ".join(folded_words(text)), " ".join(folded_words(other))
+    if len(quoted) < QUOTATION:
+        return False
+    return f" {quoted} " in f" {said} " or (len(quoted) < len(said) and likeness(runs(other), runs(text)) >= QUOTED)
+
+
 def runs(text: str) -> Runs:
     """All three words that follow each other."""
-    found = words(text)
+    found = folded_words(text)
     return set(zip(found, found[1:], found[2:], strict=False))
 
 
@@ -134,4 +144,4 @@ def _dates() -> frozenset[str]:
         for names_of in (get_month_names, get_day_names)
         for name in names_of("wide", context, language).values()
     ]
-    return frozenset(word for name in names for word in words(name) if word.isalpha())
+    return frozenset(word for name in names for word in folded_words(name) if word.isalpha())

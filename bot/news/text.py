@@ -68,7 +68,7 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def fingerprint(*parts: str) -> str:
+def name_from(*parts: str) -> str:
     """A name for these words, the same however they are spaced or capitalised."""
     same = "\n".join(one_line(unicodedata.normalize("NFKC", part)).casefold() for part in parts)
     return "sha256:" + hashlib.sha256(same.encode("utf-8", "replace")).hexdigest()[:32]

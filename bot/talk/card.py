@@ -7,13 +7,14 @@ from typing import Final
 
 from bot.news.places import Gazetteer
 from bot.news.text import fold, one_line
-from bot.talk.turn import dated, listed
+from bot.talk.turn import dated, listed, parted
 from channels.contract import Choice, Message, Paragraph, Purpose, Span
 from config.messages import Phrases
 from storage.dispatches import Stored
 
 HEAD: Final = 60  # characters of first words, where there is no title
 TITLE: Final = 120
+IN_FULL: Final = 12  # dispatches of one message that are shown with their summaries
 PAUSES: Final = (", ", "; ", ". ", "، ", "؛ ", "۔ ", "। ")
 
 
@@ -34,6 +35,43 @@ def card(stored: Stored, p: Phrases, gazetteer: Gazetteer, *, full: bool = True)
         rtl=p.rtl,
         purpose=Purpose.news,
     )
+
+
+def bundle(found: Sequence[Stored], p: Phrases, gazetteer: Gazetteer, *, digest: bool) -> Message:
+    """The push of several dispatches in one message, by country; those that come last in a long one with their titles
+    only."""
+    paragraphs: list[Paragraph] = []
+    shown = 0
+    groups = _by_country(found, p, gazetteer)
+    for country, news in groups.items():
+        if len(groups) > 1:
+            paragraphs.append((Span(country or p.t("The region"), bold=True),))
+        for stored in news:
+            shown += 1
+            paragraphs.append(entry(stored, p, gazetteer) if shown <= IN_FULL else _headline(stored))
+    count = p.tn("{n} piece of news", "{n} pieces of news", len(found))
+    return Message(
+        title=p.t("Your news: {count}", count=count) if digest else count,
+        paragraphs=tuple(paragraphs),
+        choices=(Choice(p.t("What I get"), "/mine"), Choice(p.t("How often"), "/when")),
+        language=p.language,
+        rtl=p.rtl,
+        purpose=Purpose.news,
+    )
+
+
+def _by_country(found: Sequence[Stored], p: Phrases, gazetteer: Gazetteer) -> dict[str, list[Stored]]:
+    """Under the names of the countries that they are about, by name; what is about the region comes last."""
+    groups: dict[str, list[Stored]] = {}
+    for stored in found:
+        names = sorted(gazetteer.name(country, p.language) for country in stored.countries)
+        groups.setdefault(listed(p, names), []).append(stored)
+    return {name: groups[name] for name in sorted(groups, key=lambda name: (not name, name))}
+
+
+def _headline(stored: Stored) -> Paragraph:
+    title, summary = _heading(stored)
+    return (Span(f"• {title or _cut(''.join(span.text for span in summary), TITLE)}", link=stored.link),)
 
 
 def entry(stored: Stored, p: Phrases, gazetteer: Gazetteer) -> Paragraph:
@@ -98,7 +136,7 @@ def _where(stored: Stored, p: Phrases, gazetteer: Gazetteer) -> str:
         land = gazetteer.name(country, p.language) if country else ""
         here = listed(p, [name for name in names if name != land])
         written.append(p.t("{town}, {country}", town=here, country=land) if here and land else here or land)
-    return "; ".join(written)
+    return parted(p, written)
 
 
 def _source(stored: Stored, p: Phrases) -> Span:

@@ -9,7 +9,21 @@ from typing import Final
 import regex
 from rapidfuzz import fuzz, process
 
-from bot.talk import consent, directory, office, onboarding, rights, search, subscription
+from bot.talk import (
+    broadcast,
+    consent,
+    desk,
+    directory,
+    draft,
+    hide,
+    office,
+    onboarding,
+    rights,
+    search,
+    staff,
+    subscription,
+    when,
+)
 from bot.talk.turn import Turn
 from bot.talk.words import HELP, NEWS, key
 from channels.contract import Choice, Message
@@ -36,10 +50,12 @@ def help_page(turn: Turn, _: str = "") -> list[Message]:
         turn.reply(
             t("Read: /news for the latest, or send the name of a country, a topic, or any words."),
             t("Get news sent to you: /start, /countries, /topics, /subscribe Iraq, /unsubscribe Iraq, /mine"),
+            t("How often it comes, and when not: /when, /quiet, /regional"),
             t("Talk to a person: /ask. Find help in a country: /contacts Iraq"),
             t("You and us: /language, /privacy, /about"),
             t("What we know about you: /export gives you a copy, /delete deletes it."),
             t("No more news: /stop"),
+            t("Make what we wrote here vanish: /hide"),
             title=t("What you can do here"),
             choices=[
                 Choice(t("News"), "/news"),
@@ -51,6 +67,10 @@ def help_page(turn: Turn, _: str = "") -> list[Message]:
     ]
 
 
+def staff_(turn: Turn, argument: str = "") -> list[Message]:
+    return staff.staff_(turn, argument, [name for name in STAFF_COMMANDS if for_staff(turn, name)])
+
+
 COMMANDS: Final[Mapping[str, Answering]] = {
     "start": onboarding.start,
     "news": search.news,
@@ -59,6 +79,9 @@ COMMANDS: Final[Mapping[str, Answering]] = {
     "mine": subscription.mine,
     "countries": subscription.countries,
     "topics": subscription.topics,
+    "when": when.when,
+    "quiet": when.quiet,
+    "regional": when.regional,
     "language": onboarding.language,
     "ask": office.ask,
     "contacts": directory.contacts,
@@ -66,20 +89,40 @@ COMMANDS: Final[Mapping[str, Answering]] = {
     "agree": onboarding.agree,
     "later": onboarding.later,
     "stop": subscription.stop,
-    "why": subscription.why,
+    "why": desk.why,
     "fewer": subscription.fewer,
     "help": help_page,
     "privacy": consent.privacy,
     "export": rights.export,
+    "hide": hide.hide,
     "delete": rights.delete,
     "about": consent.about,
+    "staff": staff_,
 }
 
 # For who of the staff has the role; to everybody else they are no commands at all.
-STAFF_COMMANDS: Final[Mapping[str, tuple[str, Answering]]] = {}
+STAFF_COMMANDS: Final[Mapping[str, tuple[str, Answering]]] = {
+    "waiting": ("editor", desk.waiting),
+    "show": ("editor", desk.show),
+    "approve": ("editor", desk.approve),
+    "hold": ("editor", desk.hold),
+    "summary": ("editor", desk.summary),
+    "correct": ("editor", desk.correct),
+    "withdraw": ("editor", desk.withdraw),
+    "handin": ("partner", desk.handin),
+    "broadcast": ("editor", broadcast.broadcast),
+    "broadcasts": ("editor", broadcast.broadcasts_),
+    "draft": ("editor", draft.draft),
+}
 
 # What a step of a member of staff waits for: words, which go to ``(turn, what the step is about, words)``.
-STEPS: Final[Mapping[str, Callable[[Turn, str, str], list[Message]]]] = {}
+STEPS: Final[Mapping[str, Callable[[Turn, str, str], list[Message]]]] = {
+    desk.SUMMARY: desk.take_summary,
+    desk.HAND_IN: desk.take_hand_in,
+    draft.DRAFT: draft.take_text,
+    draft.ALT: draft.take_alt,
+    draft.REASON: draft.take_reason,
+}
 
 
 def for_staff(turn: Turn, name: str) -> Answering | None:
@@ -104,6 +147,13 @@ _ALIASES: Final = {
     "directory": "contacts",
     "offices": "contacts",
     "latest": "news",
+    "frequency": "when",
+    "often": "when",
+    "how often": "when",
+    "digest": "when",
+    "quiet hours": "quiet",
+    "night": "quiet",
+    "region": "regional",
     "sub": "subscribe",
     "unsub": "unsubscribe",
     "quit": "stop",
@@ -117,6 +167,13 @@ _ALIASES: Final = {
     "forget me": "delete",
     "delete my data": "delete",
     "delete my account": "delete",
+    "زبان": "language",
+    "تغییر زبان": "language",
+    "کشورها": "countries",
+    "موضوعها": "topics",
+    "خبرهای من": "mine",
+    "تماس": "contacts",
+    "محرمیت": "privacy",
 }
 
 # Without a slash these take words after them ("news Iraq"); all others are commands only as the whole of a message.
@@ -172,6 +229,8 @@ def menu(p: Phrases) -> list[tuple[str, str]]:
         ("mine", t("What I get, and why")),
         ("countries", t("Choose countries")),
         ("topics", t("Choose topics")),
+        ("when", t("How often news comes")),
+        ("quiet", t("Quiet hours")),
         ("ask", t("Ask a counsellor")),
         ("contacts", t("Find help in a country")),
         ("language", t("Change the language")),

@@ -18,22 +18,27 @@ def consent(turn: Turn, codes: list[str] | None = None, *, here: bool = True) ->
     if len(languages()) > 1:
         choices.append(Choice(t("Language"), said("/language", [])))
     return turn.reply(
-        *_who(turn),
-        *_what(turn),
-        t("You can read news without agreeing. We need your yes before we send you news by ourselves."),
+        *turn.surely(_agreed_to),
         title=t("Welcome to {hub}", hub=turn.house.name),
         choices=choices,
         here=here,
     )
 
 
+def _agreed_to(turn: Turn) -> list[str]:
+    return [
+        *_who(turn),
+        *_what(turn),
+        turn.p.t("You can read news without agreeing. We need your yes before we send you news by ourselves."),
+    ]
+
+
 def privacy(turn: Turn, _: str = "") -> list[Message]:
     t = turn.p.t
     return [
         turn.reply(
-            *_what(turn),
-            t("Send /stop and no more news comes to you. Send /mine to see what you chose."),
-            t("Send /export for a copy of what we keep about you, and /delete to have all of it deleted at once."),
+            *turn.surely(_kept),
+            t("Send /hide and what we wrote vanishes from this chat, where the app lets us."),
             t("Questions about this? Write to us: {contact}", contact=turn.house.contact) if turn.house.contact else "",
             title=t("What we know about you"),
             choices=[
@@ -43,6 +48,15 @@ def privacy(turn: Turn, _: str = "") -> list[Message]:
                 Choice(t("Help"), "/help"),
             ],
         )
+    ]
+
+
+def _kept(turn: Turn) -> list[str]:
+    t = turn.p.t
+    return [
+        *_what(turn),
+        t("Send /stop and no more news comes to you. Send /mine to see what you chose."),
+        t("Send /export for a copy of what we keep about you, and /delete to have all of it deleted at once."),
     ]
 
 

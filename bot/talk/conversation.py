@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from bot.news.language import Languages
 from bot.news.places import Gazetteer
+from bot.news.read import Reader
 from bot.news.text import clean
 from bot.news.topics import Topics
-from bot.talk import commands, office, onboarding, search, subscription
+from bot.talk import commands, desk, draft, group, office, onboarding, search, subscription
 from bot.talk.commands import Line
 from bot.talk.hours import Hours
 from bot.talk.turn import ASKING, MISSED, House, Turn
@@ -55,11 +57,14 @@ class Conversation:
         topics: Topics,
         keys: KeyStore,
         speak: Callable[[str | None], Phrases] = _spoken,
+        reader: Reader | None = None,
     ) -> None:
+        """``reader`` reads what is handed in; one that others use has loaded already."""
         self._house = house
         self._hours = Hours.of(house.hours, house.zone)
         self._gazetteer = gazetteer
         self._topics = topics
+        self._reader = reader or Reader(gazetteer, topics, Languages())
         self._keys = keys
         self._speak = speak
 
@@ -68,16 +73,33 @@ class Conversation:
         return commands.menu(phrases_)
 
     def answer(
-        self, conn: Connection, person: Person, update: AnyUpdate, *, limits: Limits, now: datetime
+        self,
+        conn: Connection,
+        person: Person,
+        update: AnyUpdate,
+        *,
+        limits: Limits,
+        now: datetime,
+        standing: group.Standing | None = None,
     ) -> list[Message]:
-        """The replies, in order. Runs inside the one transaction of the update, and changes the person in it."""
+        """The replies, in order. Runs inside the one transaction of the update, and changes the person in it.
+
+        ``standing``: who of a group speaks; without it, somebody who does not run it.
+        """
         if isinstance(update, Left):
             people.stop(conn, person.id, now)
             return []
-        if update.group or person.kind == "group" or isinstance(update, Receipt | Renamed):
+        if isinstance(update, Receipt | Renamed):
             return []
         turn = self._turn(conn, person, update.address, limits, now)
+        turn.written = update.written
+        if update.group or person.kind == "group":
+            return group.answer(turn, update, standing or group.Standing())
         return self._offered(turn, self._replies(turn, update))
+
+    def begin(self, conn: Connection, person: Person, now: datetime) -> Turn:
+        """To write to somebody who did not say anything."""
+        return self._turn(conn, person, "", Limits(per_second=1), now)
 
     def _turn(self, conn: Connection, person: Person, name: str, limits: Limits, now: datetime) -> Turn:
         turn = Turn(
@@ -90,6 +112,7 @@ class Conversation:
             hours=self._hours,
             gazetteer=self._gazetteer,
             topics=self._topics,
+            reader=self._reader,
             keys=self._keys,
             speak=self._speak,
             do=lambda line: self._line(turn, line),
@@ -104,12 +127,12 @@ class Conversation:
                 _leave_step(turn)
                 return onboarding.start(turn, update.payload)
             case Attached():
-                return subscription.stop(turn) if is_stop(update.text) else _only_text(turn)
+                return subscription.stop(turn) if is_stop(update.text) else _passed_on(turn, update) or _only_text(turn)
             case Pressed():
                 turn.on = update.on
                 return self._line(turn, clean(update.say))
             case Said():
-                return self._said(turn, update.text)
+                return _passed_on(turn, update) or self._said(turn, update.text)
 
     # ── A line ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -178,23 +201,23 @@ class Conversation:
         last = next((message for message in reversed(replies) if message.choices), None)
         if last:
             turn.change(offered=tuple(choice.say for choice in last.choices))
-        return [_fitted(message, turn.limits.choices) for message in replies]
+        return [_fitted(message, turn.p, turn.limits.choices) for message in replies]
 
 
-def _fitted(message: Message, room: int) -> Message:
+def _fitted(message: Message, p: Phrases, room: int) -> Message:
     """Where there are fewer buttons than choices, the last choices, which lead on, are buttons; the others are numbered
     lines to answer with a number. Where there are none at all, the channel numbers them itself."""
     if room <= 0 or len(message.choices) <= room:
         return message
     listed = message.choices[:-room]
-    lines = "\n".join(f"{number}. {choice.label}" for number, choice in enumerate(listed, 1))
+    lines = "\n".join(f"{p.number(number)}. {choice.label}" for number, choice in enumerate(listed, 1))
     return replace(message, paragraphs=(*message.paragraphs, (Span(lines),)), choices=message.choices[-room:])
 
 
 def _leave_step(turn: Turn) -> None:
     """A question that is no longer asked, a miss that is mended. A wish waits for its *I agree*."""
     turn.again = turn.again or turn.person.step == MISSED
-    if turn.person.step in (ASKING, MISSED):
+    if turn.person.step in (ASKING, MISSED) or turn.person.step.partition(" ")[0] in commands.STEPS:
         turn.change(step="")
 
 
@@ -207,6 +230,22 @@ def _answered(turn: Turn, *, yes: bool) -> str | None:
 def _welcome(turn: Turn) -> list[Message]:
     t = turn.p.t
     return [turn.reply(t("You are welcome."), choices=[Choice(t("News"), "/news"), Choice(t("Help"), "/help")])]
+
+
+def _passed_on(turn: Turn, update: Said | Attached) -> list[Message]:
+    """A post that staff pass on, or a picture of theirs, is taken for what they want to send; nothing if it is
+    neither."""
+    text = clean(update.text)
+    if turn.staff is None or len(text) > LONGEST:
+        return []
+    if isinstance(update, Attached):
+        picture = update.kind == "image" and update.file and turn.staff.may("editor")
+        return draft.pictured(turn, update.file, text) if picture else []
+    if not update.forwarded or not text:
+        return []
+    if turn.staff.may("editor"):
+        return draft.forwarded(turn, text)
+    return desk.hand_in(turn, text) if turn.staff.may("partner") else []
 
 
 def _only_text(turn: Turn) -> list[Message]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import structlog
@@ -19,6 +20,7 @@ from bot.clock import Clock
 from bot.delivery.compose import encode
 from bot.delivery.fault import named
 from bot.delivery.pace import either
+from bot.talk.group import Standing, needs_standing
 from channels.contract import (
     AnyUpdate,
     Attached,
@@ -44,6 +46,8 @@ log = structlog.get_logger()
 
 LOOK = 1.0  # seconds after which what other processes kept is found
 GLANCE = 0.2  # seconds after which a poller sees that it no longer drives
+ASK = 6.0  # seconds that a platform has to say who runs a group
+KNOWN, UNKNOWN = 60.0, 5.0  # seconds that its answer holds, and that it holds that there was none
 
 KINDS: Mapping[str, type[AnyUpdate]] = {
     kind.__name__: kind for kind in (Said, Pressed, Attached, Started, Left, Renamed, Receipt)
@@ -54,8 +58,33 @@ class Answers(Protocol):
     """What the inbox asks of the conversation."""
 
     def answer(
-        self, conn: Connection, person: Person, update: AnyUpdate, *, limits: Limits, now: datetime
+        self,
+        conn: Connection,
+        person: Person,
+        update: AnyUpdate,
+        *,
+        limits: Limits,
+        now: datetime,
+        standing: Standing | None = None,
     ) -> list[Message]: ...
+
+
+@runtime_checkable
+class Linked(Protocol):
+    """A channel that knows the address at which anybody can write to us alone."""
+
+    @property
+    def link(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody in a group who wants something that only those may have who run it."""
+
+    account: str
+    address_id: int
+    group: str = field(repr=False)
+    who: str = field(repr=False)
 
 
 class Failed(Exception):
@@ -88,6 +117,9 @@ class Inbox:
         self._channels = channels
         self._speak = speak
         self._answered = answered
+        # Who runs which group, and until when that is believed; and the groups that wait to know it.
+        self._runs: dict[Member, tuple[bool | None, float]] = {}
+        self._asking: set[int] = set()
         self._new = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -102,9 +134,12 @@ class Inbox:
         self._new.set()
         for update in incoming:
             if isinstance(update, Pressed):
-                task = asyncio.create_task(self._acknowledge(channel, update))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._begin(self._acknowledge(channel, update))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     @staticmethod
     async def _acknowledge(channel: Channel, pressed: Pressed) -> None:
@@ -128,28 +163,52 @@ class Inbox:
                 task.cancel()
 
     async def handle_one(self) -> bool:
-        """Handle the oldest update that waits; False when none does."""
+        """Handle the oldest update that waits; False when none does.
+
+        What only those may do who run a group waits until the platform said who they are; others go on meanwhile.
+        """
         try:
-            account = await self._db.write(self._handle, priority=Priority.update)
+            account = await self._db.write(self._handle, frozenset(self._asking), priority=Priority.update)
         except Failed as failed:
             fault = named(failed.__cause__ or failed)
             log.error("update failed", update=failed.waiting.id, attempts=failed.waiting.attempts + 1, fault=fault)
             account = await self._db.write(self._set_aside, failed.waiting, priority=Priority.update)
-        if account:
+        if isinstance(account, Member):
+            self._asking.add(account.address_id)
+            self._begin(self._ask(account))
+        elif account:
             self._answered(account)
         return account is not None
 
+    async def _ask(self, member: Member) -> None:
+        """Who this is, outside of any transaction."""
+        runs: bool | None = None
+        try:
+            async with asyncio.timeout(ASK):
+                runs = await self._channels[member.account].administers(member.group, member.who)
+        except Exception as error:
+            log.error("cannot ask who runs a group", account=member.account, fault=named(error))
+        finally:
+            now = self._clock.monotonic()
+            self._runs = {known: answer for known, answer in self._runs.items() if answer[1] > now}
+            self._runs[member] = runs, now + (UNKNOWN if runs is None else KNOWN)
+            self._asking.discard(member.address_id)
+            self._new.set()
+
     # ── In one transaction ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def _handle(self, conn: Connection) -> str | None:
-        waiting = updates.next_waiting(conn, self._keys)
+    def _handle(self, conn: Connection, but: frozenset[int]) -> str | Member | None:
+        waiting = updates.next_waiting(conn, self._keys, but)
         if waiting is None:
             return None
         try:
             update = msgspec.json.decode(waiting.body, type=KINDS[waiting.kind])
+            standing = self._standing(update, waiting)
+            if isinstance(standing, Member):
+                return standing
             address = people.address(conn, waiting.address_id)
             person = people.lock(conn, address.person_id)
-            messages = self._answer(conn, address, person, update, waiting)
+            messages = self._answer(conn, address, person, update, waiting, standing)
             now = self._clock.now()
             for message in messages:
                 self._queue(conn, address, message, now, waiting.id)
@@ -158,8 +217,24 @@ class Inbox:
             raise Failed(waiting) from error
         return waiting.account
 
+    def _standing(self, update: AnyUpdate, waiting: Waiting) -> Standing | Member:
+        """Who of a group speaks; or of whom the platform must be asked first."""
+        channel = self._channels[waiting.account]
+        alone = channel.link if isinstance(channel, Linked) else ""
+        if not (update.group and update.by and needs_standing(update)):
+            return Standing(update.group and not update.by, alone)
+        member = Member(waiting.account, waiting.address_id, update.address, update.by)
+        runs, until = self._runs.get(member, (None, 0.0))
+        return Standing(runs, alone) if until > self._clock.monotonic() else member
+
     def _answer(
-        self, conn: Connection, address: Address, person: Person, update: AnyUpdate, waiting: Waiting
+        self,
+        conn: Connection,
+        address: Address,
+        person: Person,
+        update: AnyUpdate,
+        waiting: Waiting,
+        standing: Standing,
     ) -> list[Message]:
         now = self._clock.now()
         if isinstance(update, Renamed):
@@ -176,7 +251,7 @@ class Inbox:
             people.change(conn, person.id, seen_at=now)
             deliveries.reopen(conn, person.id, now)
         limits = self._channels[waiting.account].limits
-        return self._conversation.answer(conn, person, update, limits=limits, now=now)
+        return self._conversation.answer(conn, person, update, limits=limits, now=now, standing=standing)
 
     def _left(self, conn: Connection, address: Address, person: Person, update: Left, now: datetime) -> None:
         if address.heard_at is not None and update.at < address.heard_at:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from babel.dates import format_datetime, get_timezone_location
+from babel.dates import get_timezone_location
 
 from bot.talk import rights
+from bot.talk.dates import timed, weekday
 from bot.talk.directory import nearby
 from bot.talk.turn import ASKING, Turn
 from channels.contract import Choice, Message
@@ -75,19 +76,19 @@ def answers_when(turn: Turn) -> str:
     if closes := hours.open_until(turn.now):
         return t(
             "Our counsellors are at work now and answer until {time} ({place} time).",
-            time=f"{closes:%H:%M}",
+            time=timed(turn.p, closes),
             place=zone,
         )
     opens = hours.next_opening(turn.now)
     if opens is None:
         return t("A counsellor answers as soon as possible.")
-    time = f"{opens:%H:%M}"
+    time = timed(turn.p, opens)
     today = hours.local(turn.now).date()
     if opens.date() == today:
         return t("Our counsellors answer today from {time} ({place} time).", time=time, place=zone)
     if opens.date() == today + timedelta(days=1):
         return t("Our counsellors answer tomorrow from {time} ({place} time).", time=time, place=zone)
-    day = str(format_datetime(opens, "EEEE", locale=turn.p.locale))
+    day = weekday(turn.p, opens)
     return t("Our counsellors answer on {day} from {time} ({place} time).", day=day, time=time, place=zone)
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cache
 from typing import Final
 
-from babel import Locale
 from rapidfuzz import fuzz, process
 
 from bot.talk.consent import VERSION, consent
@@ -15,7 +14,7 @@ from bot.talk.turn import Turn, said
 from bot.talk.wanted import Wanted, coded, read
 from bot.talk.words import key
 from channels.contract import Choice, Message
-from config.messages import languages
+from config.messages import language_name, languages
 from storage import people
 
 # The languages of the people whom this is for. Those without a catalogue are known by name, to say "not yet".
@@ -88,7 +87,7 @@ def language(turn: Turn, argument: str = "") -> list[Message]:
         unknown = t("I do not know that language.") if argument else ""
         return [_which_language(turn, [], note=unknown)]
     if chosen not in languages():
-        return [_which_language(turn, [], note=t("I do not speak {language} yet.", language=_own_name(chosen)))]
+        return [_which_language(turn, [], note=t("I do not speak {language} yet.", language=language_name(chosen)))]
     people.change(turn.conn, turn.person.id, language=chosen)
     turn.reload()
     turn.p = turn.speak(chosen)
@@ -97,7 +96,7 @@ def language(turn: Turn, argument: str = "") -> list[Message]:
     t = turn.p.t
     return [
         turn.reply(
-            t("We now write to you in {language}.", language=_own_name(chosen)),
+            t("We now write to you in {language}.", language=language_name(chosen)),
             choices=[Choice(t("News"), "/news"), Choice(t("What I get"), "/mine"), Choice(t("Help"), "/help")],
             here=bool(argument),
         )
@@ -110,14 +109,8 @@ def _which_language(turn: Turn, codes: list[str], note: str = "") -> Message:
     return turn.reply(
         note,
         *dict.fromkeys(asked),
-        choices=[Choice(_own_name(language), said(f"/language {language}", codes)) for language in languages()],
+        choices=[Choice(language_name(language), said(f"/language {language}", codes)) for language in languages()],
     )
-
-
-def _own_name(language: str) -> str:
-    locale = Locale.parse(language, sep="-")
-    name = str(locale.get_language_name(locale))
-    return name[0].upper() + name[1:]
 
 
 def _language(said_: str) -> str | None:
@@ -133,11 +126,11 @@ def _language(said_: str) -> str | None:
 @cache
 def _names() -> dict[str, str]:
     names = {key(alias): language for alias, language in _ALIASES.items()}
-    for language in dict.fromkeys([*languages(), *LANGUAGES]):
-        locale = Locale.parse(language, sep="-")
-        spoken = {*LANGUAGES, *languages()}
-        names |= {key(str(locale.get_language_name(Locale.parse(other, sep="-")))): language for other in spoken}
-        names[key(language)] = language
+    spoken = dict.fromkeys([*languages(), *LANGUAGES])
+    for language in spoken:
+        for code in (language.partition("-")[0], language):  # who says "Persian" can read Dari
+            names |= {key(language_name(code, said_in=other)): language for other in spoken}
+            names[key(code)] = language
     return names
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from bot.talk.consent import consent
-from bot.talk.turn import Turn, dated, said
+from bot.talk.rhythm import comes, settle
+from bot.talk.turn import Turn, dated, parted, said
 from bot.talk.wanted import Wanted, code, read
 from bot.talk.words import ALL, key
 from channels.contract import Choice, Message
+from config.messages import language_name
 from storage import dispatches, people
 
 FIRST: Final = ("AF", "BD", "IQ", "KG", "PK", "TJ", "UZ")  # offered before *more*
@@ -48,23 +50,34 @@ def begun(turn: Turn, *, here: bool = False) -> Message:
     t = turn.p.t
     return turn.reply(
         follows(turn),
-        t("We write to you soon after there is something new. Some days that is nothing."),
+        comes(turn),
         t(
             "News arrives while this page is open. To come back later, keep the number that “{button}” gives you.",
             button=t("Keep my place"),
         )
         if turn.limits.sitting
         else "",
-        t("To stop, send STOP at any time."),
+        *turn.surely(_how_to_stop),
         title=t("All set"),
-        choices=[Choice(t("Read news now"), "/news"), Choice(t("What I get"), "/mine"), Choice(t("Stop"), "/stop")],
+        choices=[
+            Choice(t("Read news now"), "/news"),
+            Choice(t("What I get"), "/mine"),
+            Choice(t("How often"), "/when"),
+            Choice(t("Stop"), "/stop"),
+        ],
         here=here,
     )
 
 
+def _how_to_stop(turn: Turn) -> list[str]:
+    if turn.person.kind == "group":
+        return [turn.p.t("Who runs this group can stop it at any time: /stop")]
+    return [turn.p.t("To stop, send STOP at any time.")]
+
+
 def mine(turn: Turn, _: str = "", *, here: bool = False) -> list[Message]:
     t, person = turn.p.t, turn.person
-    language = t("Language: {language}.", language=turn.p.locale.get_language_name(turn.p.locale))
+    language = t("Language: {language}.", language=language_name(turn.p.language))
     if not person.subscribed:
         stopped = t("You get no news from us now. You can still read it with /news.")
         start = Choice(t("Start"), "/start")
@@ -77,6 +90,10 @@ def mine(turn: Turn, _: str = "", *, here: bool = False) -> list[Message]:
     return [
         turn.reply(
             follows(turn),
+            t("You also get news about the whole region, which names no country.")
+            if person.regional and not person.all_countries
+            else "",
+            comes(turn),
             t("You get this because you asked for it on {date}.", date=dated(turn.p, turn.hours.local(since).date()))
             if since
             else t("You get this because you asked for it."),
@@ -85,6 +102,7 @@ def mine(turn: Turn, _: str = "", *, here: bool = False) -> list[Message]:
             choices=[
                 Choice(t("Countries"), "/countries"),
                 Choice(t("Topics"), "/topics"),
+                Choice(t("How often"), "/when"),
                 Choice(t("Language"), "/language"),
                 Choice(t("Stop"), "/stop"),
             ],
@@ -100,10 +118,17 @@ def stop(turn: Turn, _: str = "") -> list[Message]:
     t = turn.p.t
     return [
         turn.reply(
-            t("You are out: no more news comes from us. You can still read it with /news."),
-            t("To get news again, send /start."),
+            *turn.surely(_stopped),
             choices=[Choice(t("News"), "/news"), Choice(t("Start again"), "/start")],
         )
+    ]
+
+
+def _stopped(turn: Turn) -> list[str]:
+    t = turn.p.t
+    return [
+        t("You are out: no more news comes from us. You can still read it with /news."),
+        t("To get news again, send /start."),
     ]
 
 
@@ -144,11 +169,12 @@ def _take_all(turn: Turn, side: Side) -> None:
     turn.reload()
 
 
-def _pick(turn: Turn, side: Side, names: Iterable[str]) -> None:
+def _pick(turn: Turn, side: Side, names: Sequence[str]) -> None:
     """Add these; where everything was chosen, it is these alone from now on."""
     _DEEDS[side].add(turn.conn, turn.person.id, names)
     people.change(turn.conn, turn.person.id, **{f"all_{side}": False})
     turn.reload()
+    settle(turn, names)
 
 
 def _drop(turn: Turn, side: Side, names: Iterable[str]) -> bool:
@@ -163,6 +189,7 @@ def _drop(turn: Turn, side: Side, names: Iterable[str]) -> bool:
         return False
     _DEEDS[side].remove(turn.conn, turn.person.id, gone)
     turn.reload()
+    settle(turn)
     return True
 
 
@@ -238,6 +265,7 @@ def _finished(turn: Turn) -> list[Message]:
         return [countries_page(turn, here=True, note=_choose_first(turn, "countries"))]
     if not _settled(turn, "topics"):
         return [topics_page(turn, here=True, note=_choose_first(turn, "topics"))]
+    settle(turn)  # what a link ticked was not picked here
     people.subscribe(turn.conn, turn.person.id, turn.now)
     turn.change(step="")
     turn.reload()
@@ -257,7 +285,7 @@ def countries_page(turn: Turn, *, more: bool = False, here: bool = False, note: 
     ]
     if not more:
         choices.append(Choice(t("More countries"), "/countries more"))
-    choices.append(Choice(_ticked(t("All countries"), person.all_countries), f"/countries all{flag}"))
+    choices.append(Choice(ticked(t("All countries"), person.all_countries), f"/countries all{flag}"))
     choices.append(Choice(t("Done"), "/topics done") if person.subscribed else Choice(t("Next"), "/countries next"))
     return turn.reply(
         note,
@@ -274,7 +302,7 @@ def topics_page(turn: Turn, *, here: bool = False, note: str = "") -> Message:
     toggles = [
         _toggle(turn.topic(slug), f"/topics {{}}{slug}", slug in person.topics, wide=True) for slug in turn.topics.slugs
     ]
-    everything = Choice(_ticked(t("All topics"), person.all_topics), "/topics all", wide=True)
+    everything = Choice(ticked(t("All topics"), person.all_topics), "/topics all", wide=True)
     back, done = Choice(t("Back"), "/countries back"), Choice(t("Done"), "/topics done")
     # What most people want comes first, for fourteen topics reach below a telephone's screen; where there are few
     # buttons the last ones are the buttons.
@@ -291,10 +319,10 @@ def topics_page(turn: Turn, *, here: bool = False, note: str = "") -> Message:
 
 
 def _toggle(label: str, line: str, on: bool, *, wide: bool = False) -> Choice:
-    return Choice(_ticked(label, on), line.format("-" if on else "+"), wide)
+    return Choice(ticked(label, on), line.format("-" if on else "+"), wide)
 
 
-def _ticked(label: str, on: bool) -> str:
+def ticked(label: str, on: bool) -> str:
     return f"✓ {label}" if on else label
 
 
@@ -472,7 +500,7 @@ def why(turn: Turn, argument: str) -> list[Message]:
     on = turn.named(topics=person.topics & set(stored.topics))
     by_country = person.all_countries or bool(matched) or (person.regional and not stored.countries)
     by_topic = person.all_topics or bool(on)
-    countries, topics_ = turn.listed(matched), "; ".join(on)
+    countries, topics_ = turn.listed(matched), parted(turn.p, on)
     if not person.subscribed:
         reason = t("You get no news from us now. This came while you did.")
     elif not (by_country and by_topic):
@@ -522,6 +550,10 @@ def fewer(turn: Turn, argument: str) -> list[Message]:
         choices.append(Choice(t("Choose countries"), "/countries", wide=True))
     if not choices:
         choices.append(Choice(t("Choose topics"), "/topics", wide=True))
+    if person.frequency == "now":
+        choices.append(Choice(t("All in one message, once a day"), "/when daily", wide=True))
+    elif not person.frequency.startswith("weekly"):
+        choices.append(Choice(t("All in one message, once a week"), "/when weekly", wide=True))
     return [
         turn.reply(
             t("What do you want less of?"),

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Final
 
-from babel import Locale
-from babel.dates import format_date
 from babel.lists import format_list
 
 from bot.news.places import Gazetteer
+from bot.news.read import Reader
 from bot.news.topics import Topics, labels
+from bot.talk.dates import dated as dated
+from bot.talk.dates import formats
 from bot.talk.hours import Hours
 from channels.contract import Choice, Limits, Message, Paragraph, paragraph
 from config.messages import Phrases
-from config.settings import Contact, Opening
+from config.settings import Contact, Delivery, Opening
 from storage import people
 from storage.database import Connection
 from storage.keys import KeyStore
@@ -44,6 +45,8 @@ class House:
     contacts: Sequence[Contact] = ()
     kept_days: int = 90
     public_url: str = ""
+    valid_for: timedelta = timedelta(days=3)  # that news is of use
+    delivery: Delivery = field(default_factory=Delivery)
 
 
 @dataclass
@@ -59,12 +62,14 @@ class Turn:
     hours: Hours
     gazetteer: Gazetteer
     topics: Topics
+    reader: Reader
     keys: KeyStore
     speak: Callable[[str | None], Phrases]
     do: Callable[[str], list[Message]] = field(repr=False)  # answer a line as if it had been typed
     staff: Member | None = None  # who of the staff works from this chat
     name: str = field(default="", repr=False)  # the address that they speak from, as its platform calls it
     on: str = ""  # the message of ours whose button was pressed
+    written: str = ""  # the message of theirs, as its platform calls it, where it can be removed
     again: bool = False  # the message before was not understood either
 
     # ── The person ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -95,11 +100,16 @@ class Turn:
         ]
 
     def topics_listed(self, slugs: Iterable[str]) -> str:
-        """Parted by semicolons: there are commas in their names."""
-        return "; ".join(self.named(topics=slugs))
+        return parted(self.p, self.named(topics=slugs))
 
     def listed(self, names: Sequence[str]) -> str:
         return listed(self.p, names)
+
+    def surely(self, words: Callable[[Turn], Sequence[str]]) -> list[str]:
+        """Sentences that must not be misunderstood: with the English under them, for as long as no native speaker has
+        reviewed the catalogue of the person's language."""
+        both = words(self), () if self.p.reviewed else words(replace(self, p=self.speak("en")))
+        return list(dict.fromkeys(sentence for side in both for sentence in side))
 
     # ── The answer ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -123,17 +133,12 @@ class Turn:
 
 def listed(p: Phrases, names: Sequence[str]) -> str:
     """ "Iraq, Iran and Pakistan" in the person's language."""
-    return str(format_list(list(names), locale=_locale(p)))
+    return str(format_list(list(names), locale=formats(p)))
 
 
-def dated(p: Phrases, day: date) -> str:
-    """A date whose month is a word, never 03/11/2021."""
-    return str(format_date(day, "medium", locale=_locale(p)))
-
-
-def _locale(p: Phrases) -> Locale:
-    """International English: the day before the month, and no comma before "and"."""
-    return Locale("en", "GB") if p.locale.language == "en" else p.locale
+def parted(p: Phrases, names: Iterable[str]) -> str:
+    """Parted by semicolons, for names with commas in them."""
+    return ("؛ " if p.rtl else "; ").join(names)
 
 
 def said(command: str, words: Iterable[str], ending: str = "") -> str:

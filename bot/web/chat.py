@@ -30,7 +30,7 @@ from bot.web.budget import Budget, client
 from bot.web.languages import Speech
 from channels.contract import AnyUpdate, Pressed, Said, Started
 from channels.webchat import Post, Shown
-from storage import chats, people
+from storage import chats, people, pictures
 from storage.chats import Line, Sitting
 from storage.database import Database, Priority
 from storage.keys import KeyGone, KeyStore
@@ -51,6 +51,8 @@ SIGN_OF_LIFE = timedelta(seconds=15)
 STREAMS = 5  # at one sitting
 REMEMBERED = 10_000
 GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+PICTURE = re.compile(r"[0-9a-f]{64}")
+PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 
 T = TypeVar("T")
 
@@ -110,7 +112,9 @@ class Bell:
 def poster(db: Database, keys: KeyStore, clock: Clock, bell: Bell, settings: ChatSettings) -> Post:
     """What the adapter of the web chat sends by."""
 
-    async def post(address: str, body: bytes, replaces: str) -> str | None:
+    async def post(address: str, body: bytes, replaces: str, removes: Sequence[str]) -> str | None:
+        if removes:
+            return await vanish(address, body, [int(line) for line in removes if line.isdecimal()])
         line = await db.write(
             chats.say,
             keys,
@@ -125,6 +129,11 @@ def poster(db: Database, keys: KeyStore, clock: Clock, bell: Bell, settings: Cha
             return None
         bell.ring(address)
         return str(line)
+
+    async def vanish(address: str, body: bytes, lines: Sequence[int]) -> str:
+        line = await db.write(chats.remove, keys, settings.account, address, lines, body, clock())
+        bell.ring(address)
+        return str(line or "")
 
     return post
 
@@ -204,6 +213,7 @@ class Chat:
             Route("/chat/receipt", self.receipt, methods=["POST"]),
             Route("/chat/return", self.come_back, methods=["POST"]),
             Route("/chat/end", self.end, methods=["POST"]),
+            Route("/chat/picture/{name}", self.picture),
         ]
 
     async def sit(self, request: Request) -> Response:
@@ -315,6 +325,15 @@ class Chat:
         await self.db.write(chats.end, self.keys, _token(request), self.clock(), priority=Priority.update)
         return Response(status_code=204, headers={"Clear-Site-Data": '"*"'})
 
+    async def picture(self, request: Request) -> Response:
+        """A picture that was sent to many, by the hash of its bytes: who can name it has seen it. An ``img`` cannot say
+        whose tab it is in."""
+        name = request.path_params["name"]
+        found = await self.db.read(pictures.get, name) if PICTURE.fullmatch(name) else None
+        if found is None or found.mime not in PICTURES:
+            raise HTTPException(404)
+        return Response(found.data, media_type=found.mime)
+
     # ── Beneath them ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _acting(self, request: Request, body: Theirs | None, given: str = "") -> Sitting:
@@ -411,6 +430,8 @@ class Chat:
         about = {"id": line.id, "change": line.changed, "ours": line.ours}
         if line.ours:
             shown = msgspec.json.decode(line.body, type=Shown)
+            if shown.removes:
+                return about | {"removes": shown.removes, "html": ""}
             html = page.render(id=line.id, shown=shown, theirs=None, t=self.speech.known(shown.lang).t)
             return about | {"lang": shown.lang, "dir": shown.dir, "html": html}
         theirs = msgspec.json.decode(line.body, type=Theirs)

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from config.messages import Phrases
 
 ASKED = 10  # languages of a browser that are looked at
+ALIASES = {"prs": "fa"}  # older names that browsers still send
 
 
 class Speech:
     def __init__(self, speak: Callable[[str], Phrases], languages: Sequence[str]) -> None:
         self._speak = speak
+        self.languages = tuple(languages)
         self._have = {code.lower(): code for code in languages}
 
     def of(self, accept_language: str) -> Phrases:
@@ -25,7 +27,11 @@ class Speech:
         return self._speak(self._match(code.lower()) or "en")
 
     def _match(self, code: str) -> str | None:
-        return self._have.get(code) or self._have.get(code.partition("-")[0])
+        """The very language, else one that its readers can read: Dari for "fa" and "fa-IR"."""
+        spoken = code.partition("-")[0]
+        spoken = ALIASES.get(spoken, spoken)
+        alike = (have for have in self._have if have.partition("-")[0] == spoken)
+        return self._have.get(code) or self._have.get(spoken) or self._have.get(next(alike, ""))
 
 
 def _asked(header: str) -> list[str]:

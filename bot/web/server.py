@@ -103,13 +103,15 @@ def _pages() -> Environment:
 
 def _front(pages: Environment, chat: ChatSettings, house: House, speech: Speech) -> Endpoint:
     async def front(request: Request) -> Response:
-        phrases = speech.of(request.headers.get("accept-language", ""))
+        asked = request.query_params.get("language", "")
+        phrases = speech.known(asked) if asked else speech.of(request.headers.get("accept-language", ""))
         page = pages.get_template("chat.html").render(
             t=phrases.t,
             lang=phrases.language,
             dir="rtl" if phrases.rtl else "ltr",
             house=house,
             idle=int(chat.idle.total_seconds()),
+            speaks=" ".join(speech.languages),
         )
         return HTMLResponse(page, headers={"Vary": "Accept-Language"})
 

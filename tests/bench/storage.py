@@ -16,7 +16,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage import deliveries, leases, people, schema
+from storage import deliveries, leases, people, planning, schema
 from storage.database import Database, Priority
 from storage.keys import KeyStore
 from storage.upgrade import upgrade
@@ -96,13 +96,13 @@ async def plan(db: Database) -> None:
     )
     begin, times, rows = time.perf_counter(), list[float](), 0
     while True:
-        made = await timed(times, db.write(deliveries.plan_chunk, broadcast_id, NOW, priority=Priority.bulk))
+        made = await timed(times, db.write(planning.plan_chunk, broadcast_id, NOW, priority=Priority.bulk))
         if made is None:
             break
         assert isinstance(made, int)
         rows += made
     total = time.perf_counter() - begin
-    show(f"a chunk of the plan ({deliveries.CHUNK} people)", times)
+    show(f"a chunk of the plan ({planning.CHUNK} people)", times)
     print(f"  {'planned':<42} {rows} rows in {total:.2f} s: {rows / total:,.0f} a second")
 
 
@@ -112,12 +112,12 @@ async def answered(db: Database) -> None:
     times: list[float] = []
 
     async def bulk() -> None:
-        while await db.write(deliveries.plan_chunk, broadcast_id, NOW, priority=Priority.bulk) is not None:
+        while await db.write(planning.plan_chunk, broadcast_id, NOW, priority=Priority.bulk) is not None:
             pass
 
-    planning = asyncio.create_task(bulk())
+    planner = asyncio.create_task(bulk())
     number = 0
-    while not planning.done():
+    while not planner.done():
         number += 1
         await timed(times, db.write(leases.take, f"bench {number % 50}", "here", priority=Priority.update))
         await asyncio.sleep(0.002)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from bot.clock import SystemClock
 from bot.delivery.compose import decode
+from bot.talk.group import Standing
 from bot.talk.inbox import Inbox, listen
 from channels import telegram
 from channels.contract import (
@@ -52,10 +53,19 @@ class Echo:
 
     breaks_on: set[str] = field(default_factory=set)
     heard: list[str] = field(default_factory=list)
+    standings: list[Standing | None] = field(default_factory=list)
 
     def answer(
-        self, conn: Connection, person: Person, update: AnyUpdate, *, limits: Limits, now: datetime
+        self,
+        conn: Connection,
+        person: Person,
+        update: AnyUpdate,
+        *,
+        limits: Limits,
+        now: datetime,
+        standing: Standing | None = None,
     ) -> list[Message]:
+        self.standings.append(standing)
         words = getattr(update, "text", "") or type(update).__name__
         people.change(conn, person.id, step=words)
         if isinstance(update, Started):
@@ -80,6 +90,11 @@ class Postbox:
         self.acknowledged: list[str] = []
         self.polled = 0
         self.cut_off = 0
+        self.admins: set[str] = set()
+        self.asked: list[tuple[str, str]] = []
+        self.willing = asyncio.Event()  # to say who runs a group
+        self.willing.set()
+        self.link = "https://chat.example/bot"
         self._given: list[AnyUpdate] = []
 
     def fit(self, message: Message) -> tuple[Part, ...]:
@@ -103,6 +118,15 @@ class Postbox:
             raise
         self._given = list(self.waiting)
         return self._given
+
+    async def administers(self, group: str, who: str) -> bool | None:
+        self.asked.append((group, who))
+        await self.willing.wait()
+        if who == "nobody knows":
+            return None
+        if who == "trouble":
+            raise OSError
+        return who in self.admins
 
     async def acknowledge(self, pressed: Pressed) -> None:
         self.acknowledged.append(pressed.press)
@@ -367,6 +391,58 @@ async def test_a_group_keeps_its_choices_under_its_new_name(reception: Reception
     await reception.handle_all()
     assert (await reception.person("ana the second")).subscribed
     assert await reception.replies() == ["you said Started"]
+
+
+# ── Groups ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def among(number: int, words: str, by: str, group: str = "-1") -> Said:
+    return Said(id=str(number), address=group, at=AT + timedelta(seconds=number), text=words, group=True, by=by)
+
+
+async def handled(reception: Reception, n: int) -> list[Standing | None]:
+    async with working(reception.inbox.run()):
+        await until(lambda: len(reception.echo.heard) == n)
+    return reception.echo.standings
+
+
+LINK = "https://chat.example/bot"
+
+
+@pytest.mark.parametrize(
+    ("by", "runs"), [("boss", True), ("member", False), ("nobody knows", None), ("trouble", None), ("", True)]
+)
+async def test_the_platform_is_asked_who_runs_a_group_before_it_is_changed(
+    reception: Reception, by: str, runs: bool | None
+) -> None:
+    reception.postbox.admins.add("boss")
+    await reception.take(among(1, "/subscribe iraq", by))
+    assert await handled(reception, 1) == [Standing(runs, LINK)]
+    assert reception.postbox.asked == ([("-1", by)] if by else [])
+
+
+async def test_the_platform_is_not_asked_about_who_only_reads_nor_about_a_person(reception: Reception) -> None:
+    await reception.take(among(1, "/news", "boss"), said(2, "/subscribe iraq"))
+    await handled(reception, 2)
+    assert reception.postbox.asked == []
+
+
+async def test_the_platform_is_asked_once_a_minute(reception: Reception) -> None:
+    await reception.take(*(among(n, "/subscribe iraq", "boss") for n in range(5)), among(9, "/stop", "member"))
+    await handled(reception, 6)
+    assert reception.postbox.asked == [("-1", "boss"), ("-1", "member")]
+
+
+async def test_nobody_waits_for_who_runs_a_group_but_that_group(reception: Reception) -> None:
+    reception.postbox.willing.clear()
+    await reception.take(
+        among(1, "/stop", "boss"), among(2, "/news", "boss"), said(3, "hello"), among(4, "/news", "ben", "-2")
+    )
+    async with working(reception.inbox.run()):
+        await until(lambda: reception.echo.heard == ["hello", "/news"])
+        await until(lambda: reception.postbox.asked)
+        reception.postbox.willing.set()
+        await until(lambda: reception.echo.heard == ["hello", "/news", "/stop", "/news"])
 
 
 # ── The end ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,6 +18,7 @@ from channels.telegram import Settings, Telegram
 from tests.providers.contract import BOT_API, Contract
 from tests.providers.telegram import TelegramStandIn, read_html
 
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 needs_contract = pytest.mark.skipif(Contract.load() is None, reason=f"the Bot API as JSON is not here: {BOT_API.name}")
 
 
@@ -62,6 +63,9 @@ WRONG: list[tuple[str, str, dict[str, Any], str]] = [
         "pink is none of",
     ),
     ("too many updates at once", "getUpdates", {"limit": 101}, "not within 1-100"),
+    ("nothing to delete", "deleteMessages", {"chat_id": 1, "message_ids": []}, "0 messages to delete"),
+    ("too much to delete", "deleteMessages", {"chat_id": 1, "message_ids": [5] * 101}, "101 messages to delete"),
+    ("a member without a number", "getChatMember", {"chat_id": -1, "user_id": "ana"}, "is no Integer"),
     ("a long notice", "answerCallbackQuery", {"callback_query_id": "1", "text": "x" * 201}, "not within 0-200"),
 ]
 
@@ -205,8 +209,60 @@ def test_updates_are_as_the_contract_has_them(platform: TelegramStandIn) -> None
     platform.migrate(-4001, -1007, tell=True)
     for kind in ("photo", "video", "voice", "document", "animation", "contact", "location", "sticker", "dice"):
         platform.attach(42, kind)
+    platform.attach(42, photo=[{"file_id": platform.picture(PNG), "file_unique_id": "u", "width": 9, "height": 9}])
+    platform.say(-1007, "hello", by=42)
+    platform.press(-1007, 7, "/all", by=42)
+    platform.post(-1008, "/subscribe iraq")
+    platform.added(-1008, by=42, status="administrator")
+    platform.thrown_out(-1008, by=42)
+    assert len(platform._pending) == 21
     for update in list(platform._pending):
         assert contract.value("Update", update) == []
+
+
+@needs_contract
+async def test_results_are_as_the_contract_has_them(platform: TelegramStandIn) -> None:
+    contract = Contract.load()
+    assert contract
+    platform.admins[-1007].add(42)
+    name = platform.picture(PNG)
+    async with httpx.AsyncClient(trust_env=False, base_url=f"{platform.base_url}/bot{platform.token}") as client:
+        sent = await client.post("/sendPhoto", data={"chat_id": "1"}, files={"photo": ("a.png", PNG, "image/png")})
+        again = {"chat_id": 1, "photo": sent.json()["result"]["photo"][-1]["file_id"]}
+        calls = [
+            ("Message", sent),
+            ("Message", await client.post("/sendPhoto", json=again)),
+            ("ChatMember", await client.post("/getChatMember", json={"chat_id": -1007, "user_id": 42})),
+            ("ChatMember", await client.post("/getChatMember", json={"chat_id": -1007, "user_id": 43})),
+            ("File", await client.post("/getFile", json={"file_id": name})),
+        ]
+    for kind, answer in calls:
+        assert contract.value(kind, answer.json()["result"]) == []
+    assert (platform.uploads, platform.violations) == (1, [])
+
+
+WRONG_PICTURES: list[tuple[str, dict[str, Any], str]] = [
+    ("no picture", {"files": {"photo": ("a.png", b"<svg/>", "image/png")}}, "IMAGE_PROCESS_FAILED"),
+    ("a name that it did not give", {"data": {"photo": "AgAC99"}}, "wrong file identifier"),
+    ("an address without http", {"data": {"photo": "file:///etc/passwd"}}, "wrong file identifier"),
+]
+
+
+@pytest.mark.parametrize(("asked", "why"), [row[1:] for row in WRONG_PICTURES], ids=[row[0] for row in WRONG_PICTURES])
+async def test_what_is_no_picture_is_not_taken(asked: dict[str, Any], why: str, platform: TelegramStandIn) -> None:
+    asked = {"data": {}} | asked
+    asked["data"] = {"chat_id": "1"} | asked["data"]
+    async with httpx.AsyncClient(trust_env=False, base_url=f"{platform.base_url}/bot{platform.token}") as client:
+        answer = await client.post("/sendPhoto", **asked)
+    assert answer.status_code == 400
+    assert why in answer.json()["description"]
+
+
+async def test_a_file_is_handed_out_to_who_has_the_token(platform: TelegramStandIn) -> None:
+    name = platform.picture(PNG)
+    async with httpx.AsyncClient(trust_env=False, base_url=f"{platform.base_url}/file") as client:
+        paths = [f"/bot{platform.token}/photos/{name}", f"/bot{platform.token}x/photos/{name}", "/botx/photos/x"]
+        assert [(await client.get(path)).status_code for path in paths] == [200, 404, 404]
 
 
 class Hook(BaseHTTPRequestHandler):

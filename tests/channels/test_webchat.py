@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 import pytest
@@ -26,7 +28,7 @@ from channels.contract import (
 from channels.webchat import Shown, WebChat
 
 
-async def nowhere(address: str, body: bytes, replaces: str) -> str | None:
+async def nowhere(address: str, body: bytes, replaces: str, removes: Sequence[str]) -> str | None:
     return None
 
 
@@ -134,7 +136,7 @@ class SendCase:
 async def test_sending_puts_a_line_where_the_open_tab_finds_it(case: SendCase) -> None:
     posted: list[tuple[str, Shown, str]] = []
 
-    async def post(address: str, body: bytes, replaces: str) -> str | None:
+    async def post(address: str, body: bytes, replaces: str, removes: Sequence[str]) -> str | None:
         posted.append((address, msgspec.json.decode(body, type=Shown), replaces))
         return case.line
 
@@ -145,6 +147,53 @@ async def test_sending_puts_a_line_where_the_open_tab_finds_it(case: SendCase) -
     assert await chat.send("a1", chat.fit(message)[0]) == case.expected
     shown = Shown('<p dir="auto">سلام</p>', (Choice("بله", "/yes", True),), "fa", "rtl")
     assert posted == [("a1", shown, "41")]
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+NAME = sha256(PNG).hexdigest()
+MAP = Attachment("image", "", 'A "map"', data=PNG, mime="image/png", name=NAME)
+ELSEWHERE = Attachment("image", "https://example.org/a.jpg", "A map of elsewhere")
+
+
+async def sent(message: Message) -> list[tuple[Shown, Sequence[str]]]:
+    posted: list[tuple[Shown, Sequence[str]]] = []
+
+    async def post(address: str, body: bytes, replaces: str, removes: Sequence[str]) -> str | None:
+        posted.append((msgspec.json.decode(body, type=Shown), removes))
+        return "42"
+
+    chat = WebChat("chat", post)
+    for part in chat.fit(message):
+        assert await chat.send("a1", part) == Sent("42")
+    return posted
+
+
+async def test_a_picture_of_ours_stands_over_the_words_and_others_are_told() -> None:
+    [(shown, _)] = await sent(Message((paragraph("Look."),), attachments=(ELSEWHERE, MAP)))
+    assert (shown.picture, shown.alt) == (NAME, 'A "map"')
+    assert "A map of elsewhere" in shown.html
+    assert "A &quot;map" not in shown.html
+
+
+async def test_a_picture_stands_once_over_several_parts() -> None:
+    shown = [part for part, _ in await sent(Message((paragraph("word " * 3000),), attachments=(MAP,)))]
+    assert [part.picture for part in shown] == [NAME, ""]
+
+
+async def test_a_picture_without_a_name_of_ours_is_told() -> None:
+    nameless = Attachment("image", "", "A map", data=PNG, name="../../etc/passwd")
+    [(shown, _)] = await sent(Message((paragraph("Look."),), attachments=(nameless,)))
+    assert (shown.picture, shown.html) == ("", '<p dir="auto">Look.</p><p dir="auto">A map</p>')
+
+
+async def test_lines_vanish_by_a_line_that_says_nothing() -> None:
+    [(shown, removes)] = await sent(Message((), removes=("7", "8")))
+    assert (shown.html, shown.removes, removes) == ("", ("7", "8"), ("7", "8"))
+
+
+async def test_there_are_neither_groups_nor_files() -> None:
+    assert await CHAT.administers("a", "b") is False
+    assert await CHAT.fetch("a") is None
 
 
 def test_it_is_a_channel_that_neither_polls_nor_has_a_webhook() -> None:

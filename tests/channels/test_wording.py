@@ -97,6 +97,11 @@ DRESSED = [
     ("a telephone number", "زنگ: +93 70 123 4567", f"زنگ: {FSI}+93 70 123 4567{PDI}"),
     ("a web address whole", "ببینید https://iom.int/a/b?c=1.", f"ببینید {FSI}https://iom.int/a/b?c=1{PDI}."),
     ("a short number stays", "ساعت 10 صبح", "ساعت 10 صبح"),
+    ("the text's own digits are not foreign", "در Telegram ۳ پیام", f"در {FSI}Telegram{PDI} ۳ پیام"),
+    ("a command with a time", "بفرستید: /when daily 18:30", f"بفرستید: {FSI}/when daily 18:30{PDI}"),
+    ("a line that is foreign as a whole", "In Erbil, Iraq: +964 1 000 000.", "In Erbil, Iraq: +964 1 000 000."),
+    ("each line by itself", "In Erbil, Iraq.\nIOM در کابل", f"In Erbil, Iraq.\n{RLM}{FSI}IOM{PDI} در کابل"),
+    ("a number alone on its line", "+964 1 000 000", f"{FSI}+964 1 000 000{PDI}"),
     ("the author did it", f"دفتر {FSI}IOM{PDI} x", f"دفتر {FSI}IOM{PDI} x"),
     ("Hebrew and digits", "שלום 123", "שלום 123"),
 ]

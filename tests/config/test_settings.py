@@ -396,9 +396,9 @@ BAD = [
     ),
     *(
         Bad(
-            f"a {kind} is for later",
-            f'sources[A].kind: found "{kind}", but sources of this kind come in a later version; '
-            'for now there are "feed", "dateline", "page" and "reliefweb" (serai.toml)',
+            f"a {kind} is not of the settings",
+            f'sources[A].kind: found "{kind}", but that one is made by what staff hand in, and not in the settings; '
+            'there are "feed", "dateline", "page" and "reliefweb" (serai.toml)',
             f'[[sources]]\nname = "A"\nkind = "{kind}"\nurl = "a"',
         )
         for kind in ("staff",)
@@ -588,6 +588,13 @@ def test_a_fault_is_named_with_its_place_and_without_secrets(case: Bad, tmp_path
 
     assert str(caught.value) == case.expected
     assert "s3cret" not in str(caught.value)
+
+
+def test_who_has_no_use_for_accounts_passes_them_over(tmp_path: Path) -> None:
+    (tmp_path / "serai.toml").write_text('[accounts.main]\nchannel = "carrier-pigeon"\n\n[web]\nport = 8081\n')
+    environment = {"SERAI_ACCOUNTS__MAIN__TOKEN": "s3cret", "SERAI_WEB__HOST": "127.0.0.2"}
+    settings = load(environment, account_kinds=None, cwd=tmp_path)
+    assert (settings.accounts, settings.web.port, settings.web.host) == ({}, 8081, "127.0.0.2")
 
 
 def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from storage import deliveries, people
+from storage import people, planning
 from storage.database import Connection, sqlite_path
 from storage.keys import KeyStore
 from tests import databases
@@ -125,7 +125,7 @@ def prepare(database_url: str, keys: Path, size: int) -> None:
             people.agree(conn, address.person_id, "1", now)
             people.subscribe(conn, address.person_id, now)
         dispatch_id = a_dispatch(conn, words=WORDS, at=now)
-        deliveries.broadcast_dispatch(conn, dispatch_id, datetime.now(UTC), now + timedelta(days=1))
+        planning.broadcast_dispatch(conn, dispatch_id, datetime.now(UTC), now + timedelta(days=1))
 
     async def all_of_it() -> None:
         async with databases.opened(database_url) as db:

@@ -61,6 +61,7 @@ class SentMessage:
     keyboard: list[list[dict[str, Any]]]
     photo: str
     at: float  # monotonic
+    deleted: bool = False
     links: list[str] = field(default_factory=list)
     edits: list[str] = field(default_factory=list)
 
@@ -99,6 +100,11 @@ class TelegramStandIn:
         self.commands: list[dict[str, str]] = []
         self.webhook: dict[str, Any] = {}
         self.pushed: list[tuple[int, int]] = []  # update_id, the status that it got
+        self.deleted: list[tuple[ChatId, int]] = []  # chat and message, also of people
+        self.channels: set[int] = set()  # ids of chats that are channels
+        self.admins: dict[int, set[int]] = defaultdict(set)  # of groups and channels
+        self.files: dict[str, bytes] = {}  # pictures that were uploaded, or sent to the bot, by file_id
+        self.uploads = 0
         self.violations: list[str] = []
         self.provoked_429 = 0  # limits overrun
         self.held_429 = 0  # answers while throttled on purpose
@@ -112,6 +118,7 @@ class TelegramStandIn:
         self._allowed: set[str] = set()
         self._epoch = 0
         self._answers: dict[str, Refusal] = {}
+        self._refused: dict[str, Refusal] = {}  # by method
         self._unreachable: set[str] = set()
         self._drops = self._early_drops = self._bad_gateways = self._html_refusals = 0
         self._gateway_accepts = False
@@ -200,6 +207,10 @@ class TelegramStandIn:
     def to(self, chat_id: ChatId) -> list[SentMessage]:
         return [message for message in list(self.sent) if str(message.chat_id) == str(chat_id)]
 
+    def shown(self, chat_id: ChatId) -> list[SentMessage]:
+        """What of ours is still to be seen in a chat."""
+        return [message for message in self.to(chat_id) if not message.deleted]
+
     def busiest(self, window: float = 1.0, chat_id: ChatId | None = None) -> int:
         """Most messages accepted within any ``window`` seconds."""
         times = sorted(m.at for m in list(self.sent) if chat_id is None or str(m.chat_id) == str(chat_id))
@@ -221,6 +232,10 @@ class TelegramStandIn:
 
     def allow(self, chat_id: ChatId) -> None:
         self._answers.pop(str(chat_id), None)
+
+    def refuses(self, method: str, status: int, description: str) -> None:
+        """Answer every call of a method so."""
+        self._refused[method] = Refusal(status, description)
 
     def block(self, chat_id: ChatId) -> None:
         self.answers(chat_id, 403, "Forbidden: bot was blocked by the user")
@@ -269,22 +284,44 @@ class TelegramStandIn:
     # ── What people do ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def say(self, chat_id: int, text: str, **more: Any) -> int:
+        """``by``: who of a group; without it somebody whose id is the group's without its sign."""
         return self._happen("message", self._message(chat_id, text=text, **more))
+
+    def post(self, channel: int, text: str, **more: Any) -> int:
+        """An admin posts in a channel."""
+        self.channels.add(channel)
+        chat = self._chat(channel)
+        message = {"message_id": next(self._ids), "sender_chat": chat, "chat": chat, "date": LATELY, "text": text}
+        return self._happen("channel_post", message | {"date": LATELY + message["message_id"]} | more)
+
+    def added(self, chat_id: int, *, by: int, status: str = "member") -> int:
+        self.allow(chat_id)
+        return self._membership(chat_id, "left", status, by, int(time.time()))
+
+    def thrown_out(self, chat_id: int, *, by: int) -> int:
+        kind = "channel" if chat_id in self.channels else str(_chat(chat_id)["type"])
+        self.answers(chat_id, 403, f"Forbidden: bot was kicked from the {kind} chat")
+        return self._membership(chat_id, "member", "kicked", by, int(time.time()))
+
+    def picture(self, data: bytes) -> str:
+        """The file_id of a picture that somebody sends."""
+        file_id = f"AgAC{len(self.files) + 1}"
+        self.files[file_id] = data
+        return file_id
 
     def start(self, chat_id: int, payload: str = "") -> int:
         self.allow(chat_id)
         return self.say(chat_id, f"/start {payload}".strip())
 
-    def attach(self, chat_id: int, kind: str = "photo", caption: str = "") -> int:
-        return self._happen(
-            "message", self._message(chat_id, **_ATTACHMENTS[kind], **({"caption": caption} if caption else {}))
-        )
+    def attach(self, chat_id: int, kind: str = "photo", caption: str = "", **more: Any) -> int:
+        more |= {"caption": caption} if caption else {}
+        return self._happen("message", self._message(chat_id, **(_ATTACHMENTS[kind] | more)))
 
-    def press(self, chat_id: int, message_id: int, data: str) -> int:
+    def press(self, chat_id: int, message_id: int, data: str, *, by: int = 0) -> int:
         query = {
             "id": str(next(self._ids) * 7919),
-            "from": _person(chat_id),
-            "message": {"message_id": message_id, "chat": _chat(chat_id), "date": 0},
+            "from": _person(by or chat_id),
+            "message": {"message_id": message_id, "chat": self._chat(chat_id), "date": 0},
             "chat_instance": "-88",
             "data": data,
         }
@@ -306,26 +343,26 @@ class TelegramStandIn:
         """An update that was there before, with its id."""
         self._inside(lambda: self._queue(dict(raw)))
 
-    def _membership(self, chat_id: int, before: str, after: str) -> int:
-        def member(status: str) -> dict[str, Any]:
-            until = {"until_date": 0} if status == "kicked" else {}
-            return {"status": status, "user": self._me(), **until}
-
+    def _membership(self, chat_id: int, before: str, after: str, by: int = 0, at: int = 0) -> int:
         change = {
-            "chat": _chat(chat_id),
-            "from": _person(chat_id),
-            "date": LATELY,
-            "old_chat_member": member(before),
-            "new_chat_member": member(after),
+            "chat": self._chat(chat_id),
+            "from": _person(by or chat_id),
+            "date": at or LATELY + next(self._ids),
+            "old_chat_member": _member(before, self._me()),
+            "new_chat_member": _member(after, self._me()),
         }
         return self._happen("my_chat_member", change)
 
-    def _message(self, chat_id: int, **content: Any) -> dict[str, Any]:
+    def _chat(self, chat_id: ChatId) -> dict[str, Any]:
+        kind = {"type": "channel", "title": "Channel"} if chat_id in self.channels else {}
+        return _chat(chat_id) | kind
+
+    def _message(self, chat_id: int, *, by: int = 0, **content: Any) -> dict[str, Any]:
         number = next(self._ids)
         return {
             "message_id": number,
-            "from": _person(chat_id),
-            "chat": _chat(chat_id),
+            "from": _person(by or chat_id),
+            "chat": self._chat(chat_id),
             "date": LATELY + number,
         } | content
 
@@ -421,6 +458,8 @@ class TelegramStandIn:
 
     async def _answer(self, target: str, headers: Mapping[str, str], body: bytes) -> bytes | None:
         url = urlsplit(target)
+        if url.path.startswith("/file/"):
+            return self._download(unquote(url.path))
         path = re.fullmatch(r"/bot([^/]+)/(\w+)", unquote(url.path))
         try:
             if path is None or not re.fullmatch(r"\d+:[\w-]+", path[1]):
@@ -462,7 +501,15 @@ class TelegramStandIn:
             self.violations += wrong
             raise Refusal(400, f"Bad Request: {wrong[0]}")
 
+    def _download(self, path: str) -> bytes:
+        found = re.fullmatch(r"/file/bot([^/]+)/photos/(\w+)", path)
+        if found is None or found[1] != self.token or found[2] not in self.files:
+            return _refusal(Refusal(404, "Not Found"))
+        return _http(200, self.files[found[2]], "application/octet-stream")
+
     async def _do(self, method: str, asked: dict[str, Any]) -> Any:
+        if refusal := self._refused.get(method):
+            raise refusal
         match method:
             case "sendMessage" | "sendPhoto" | "editMessageText":
                 return await self._send(method, asked)
@@ -472,6 +519,12 @@ class TelegramStandIn:
                 return self._me()
             case "answerCallbackQuery":
                 self.acknowledged.append(asked["callback_query_id"])
+            case "deleteMessages":
+                self._delete(asked["chat_id"], asked["message_ids"])
+            case "getChatMember":
+                return self._member_of(asked["chat_id"], asked["user_id"])
+            case "getFile":
+                return self._file(asked["file_id"])
             case "setMyCommands":
                 self._set_commands(asked["commands"])
             case "setWebhook":
@@ -486,6 +539,29 @@ class TelegramStandIn:
     def _me(self) -> dict[str, Any]:
         me = {"id": int(self.token.split(":")[0]), "is_bot": True, "first_name": "Serai", "username": self.username}
         return me | {"can_join_groups": True, "can_read_all_group_messages": False, "supports_inline_queries": False}
+
+    def _delete(self, chat_id: ChatId, ids: list[int]) -> None:
+        if not 1 <= len(ids) <= 100:
+            self._wrong([f"{len(ids)} messages to delete, and not 1 to 100"])
+        if refusal := self._answers.get(str(chat_id)):
+            raise refusal
+        self.deleted += [(chat_id, number) for number in ids]
+        for message in self.to(chat_id):
+            message.deleted = message.deleted or message.message_id in ids
+
+    def _member_of(self, chat_id: ChatId, user_id: int) -> dict[str, Any]:
+        if user_id <= 0:
+            raise Refusal(400, "Bad Request: invalid user_id specified")
+        status = "administrator" if user_id in self.admins[int(chat_id)] else "member"
+        return _member(status, _person(user_id))
+
+    def _file(self, file_id: str) -> dict[str, Any]:
+        if file_id not in self.files:
+            raise Refusal(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+        size = len(self.files[file_id])
+        if size > 20_000_000:
+            raise Refusal(400, "Bad Request: file is too big")
+        return _file(file_id=file_id) | {"file_size": size, "file_path": f"photos/{file_id}"}
 
     def _set_commands(self, commands: list[dict[str, str]]) -> None:
         self._wrong([f"command {c['command']}" for c in commands if not re.fullmatch("[a-z0-9_]{1,32}", c["command"])])
@@ -517,9 +593,7 @@ class TelegramStandIn:
 
     def _new(self, method: str, asked: dict[str, Any]) -> SentMessage:
         is_photo = method == "sendPhoto"
-        photo = asked["photo"] if is_photo else ""
-        if is_photo and (not str(photo).startswith(("http://", "https://")) or photo in self._unreachable):
-            raise Refusal(400, "Bad Request: failed to get HTTP URL content")
+        photo = self._photo(asked["photo"]) if is_photo else ""
         raw = asked.get("caption", "") if is_photo else asked["text"]
         text, links = self._read_text(raw, asked.get("parse_mode", ""), caption=is_photo)
         message = SentMessage(
@@ -529,12 +603,26 @@ class TelegramStandIn:
             raw=raw,
             parse_mode=asked.get("parse_mode", ""),
             keyboard=self._read_keyboard(asked),
-            photo=str(photo),
+            photo=photo,
             at=time.monotonic(),
             links=links,
         )
         self.sent.append(message)
         return message
+
+    def _photo(self, photo: str | bytes) -> str:
+        """Its address, or what it is called once it is uploaded."""
+        if isinstance(photo, bytes):
+            if not photo.startswith(_IMAGES) or len(photo) > 10_000_000:
+                raise Refusal(400, "Bad Request: IMAGE_PROCESS_FAILED")
+            self.uploads += 1
+            return self.picture(photo)
+        if photo.startswith(("http://", "https://")):
+            if photo in self._unreachable:
+                raise Refusal(400, "Bad Request: failed to get HTTP URL content")
+        elif photo not in self.files:
+            raise Refusal(400, "Bad Request: wrong file identifier/HTTP URL specified")
+        return photo
 
     def _edited(self, asked: dict[str, Any]) -> SentMessage:
         found = [m for m in self.to(asked["chat_id"]) if m.message_id == asked.get("message_id")]
@@ -558,11 +646,13 @@ class TelegramStandIn:
     def _shown(self, message: SentMessage) -> dict[str, Any]:
         content: dict[str, Any] = {"text": message.text}
         if message.photo:
-            content = _ATTACHMENTS["photo"] | ({"caption": message.text} if message.text else {})
+            name = message.photo if message.photo in self.files else "AgAC"
+            sizes = [_file(width=90, height=90), _file(file_id=name, width=900, height=900)]
+            content = {"photo": sizes} | ({"caption": message.text} if message.text else {})
         if message.keyboard:
             content["reply_markup"] = {"inline_keyboard": message.keyboard}
         head = {"message_id": message.message_id, "from": self._me(), "date": LATELY + message.message_id}
-        return head | {"chat": _chat(message.chat_id)} | content
+        return head | {"chat": self._chat(message.chat_id)} | content
 
     # ── Limits and reading ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -750,12 +840,25 @@ _METHODS: Mapping[str, tuple[str, ...]] = {
     "getUpdates": (),
     "getMe": (),
     "answerCallbackQuery": ("callback_query_id",),
+    "deleteMessages": ("chat_id", "message_ids"),
+    "getChatMember": ("chat_id", "user_id"),
+    "getFile": ("file_id",),
     "setMyCommands": ("commands",),
     "setWebhook": ("url",),
     "deleteWebhook": (),
     "getWebhookInfo": (),
 }
-_WORDS = {"text", "caption", "callback_query_id", "url", "secret_token", "parse_mode", "photo", "language_code"}
+_WORDS = {
+    "text",
+    "caption",
+    "callback_query_id",
+    "url",
+    "secret_token",
+    "parse_mode",
+    "photo",
+    "language_code",
+    "file_id",
+}
 
 
 def _guessed(name: str, value: Any) -> Any:
@@ -778,6 +881,21 @@ def _chat(chat_id: ChatId) -> dict[str, Any]:
     if chat_id > 0:
         return {"id": chat_id, "type": "private", "first_name": "Ana"}
     return {"id": chat_id, "type": "supergroup" if str(chat_id).startswith("-100") else "group", "title": "Group"}
+
+
+_RIGHTS = [
+    *("can_be_edited", "is_anonymous", "can_manage_chat", "can_delete_messages", "can_manage_video_chats"),
+    *("can_restrict_members", "can_promote_members", "can_change_info", "can_invite_users", "can_post_stories"),
+    *("can_edit_stories", "can_delete_stories"),
+]
+
+
+def _member(status: str, user: dict[str, Any]) -> dict[str, Any]:
+    rights = dict.fromkeys(_RIGHTS, False) if status == "administrator" else {}
+    return {"status": status, "user": user, **rights, **({"until_date": 0} if status == "kicked" else {})}
+
+
+_IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
 
 
 def _file(**more: Any) -> dict[str, Any]:

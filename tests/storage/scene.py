@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage import deliveries, dispatches, leases, people, schema, sources
+from storage import deliveries, dispatches, leases, people, planning, schema, sources
 from storage.database import Database
 from storage.deliveries import Marked
 from storage.keys import KeyStore
@@ -107,14 +107,14 @@ def a_dispatch(
 
 
 def a_broadcast(conn: Connection, dispatch_id: int, valid_until: datetime | None = None) -> int:
-    broadcast_id = deliveries.broadcast_dispatch(conn, dispatch_id, NOW, valid_until)
+    broadcast_id = planning.broadcast_dispatch(conn, dispatch_id, NOW, valid_until)
     assert broadcast_id is not None
     return broadcast_id
 
 
 def planned(conn: Connection, dispatch_id: int, valid_until: datetime | None = None) -> int:
     broadcast_id = a_broadcast(conn, dispatch_id, valid_until)
-    while deliveries.plan_chunk(conn, broadcast_id, NOW) is not None:
+    while planning.plan_chunk(conn, broadcast_id, NOW) is not None:
         pass
     return broadcast_id
 

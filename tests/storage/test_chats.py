@@ -57,6 +57,36 @@ async def test_a_sitting_that_ended_does_not_come_back(db: Database, keys: KeySt
     assert await db.write(say, keys, sitting.name, "anyone there?", 2) is None
 
 
+async def test_lines_that_are_removed_are_gone_and_an_open_tab_is_told(db: Database, keys: KeyStore) -> None:
+    sitting = await db.write(chats.open_sitting, keys, "t", "web", NOW)
+    other = await db.write(chats.open_sitting, keys, "u", "web", NOW)
+    lines = [await db.write(say, keys, sitting.name, words) for words in ("one", "two", "three")]
+    elsewhere = await db.write(say, keys, other.name, "theirs")
+    [*_, (_, last)] = await db.read(read, keys, sitting.address_id)
+    gone = [line for line in (lines[0], lines[1], elsewhere) if line]
+    assert await db.write(chats.remove, keys, "web", sitting.name, gone, b"gone", after(1))
+    assert [words for words, _ in await db.read(read, keys, sitting.address_id)] == ["three", "gone"]
+    assert [words for words, _ in await db.read(read, keys, sitting.address_id, last)] == ["gone"]
+    assert [words for words, _ in await db.read(read, keys, other.address_id)] == ["theirs"]
+
+
+async def test_a_tab_that_slept_while_all_its_lines_went_still_finds_what_comes_next(
+    db: Database, keys: KeyStore
+) -> None:
+    sitting = await db.write(chats.open_sitting, keys, "t", "web", NOW)
+    lines = [await db.write(say, keys, sitting.name, "one"), await db.write(say, keys, sitting.name, "two")]
+    [*_, (_, last)] = await db.read(read, keys, sitting.address_id)
+    assert await db.write(say, keys, sitting.name, "asleep", 60) is None
+    await db.write(chats.remove, keys, "web", sitting.name, [line for line in lines if line], b"gone", after(60))
+    await db.write(chats.listened, keys, "t", after(61))
+    await db.write(say, keys, sitting.name, "three", 61)
+    assert [words for words, _ in await db.read(read, keys, sitting.address_id, last)] == ["gone", "three"]
+
+
+async def test_nobody_has_no_lines_to_remove(db: Database, keys: KeyStore) -> None:
+    assert await db.write(chats.remove, keys, "web", "nobody", [1], b"gone", NOW) is None
+
+
 async def test_the_next_tab_at_an_address_ends_the_one_before(db: Database, keys: KeyStore) -> None:
     first = await db.write(chats.open_sitting, keys, "café", "web", NOW)
     second = await db.write(chats.sit, keys, "home", first.address_id, after(60))

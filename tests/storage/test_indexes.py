@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage import deliveries, dispatches, exports, people, updates
+from storage import deliveries, dispatches, exports, people, planning, updates
 from storage.database import SQLite
 from storage.keys import KeyStore
 from tests.storage.scene import (
@@ -68,7 +68,7 @@ DEEDS: list[tuple[str, Callable[[Connection, KeyStore], object]]] = [
     ("reap", lambda conn, keys: deliveries.reap(conn, "main", 10**15, NOW, NOW)),
     ("reopen", lambda conn, keys: deliveries.reopen(conn, 1, NOW)),
     ("address_waits", lambda conn, keys: deliveries.address_waits(conn, 1, NOW)),
-    ("plan_chunk", lambda conn, keys: deliveries.plan_chunk(conn, TO_PLAN, NOW)),
+    ("plan_chunk", lambda conn, keys: planning.plan_chunk(conn, TO_PLAN, NOW)),
     ("forget deliveries", lambda conn, keys: deliveries.forget(conn, after(days=40))),
     ("counts", lambda conn, keys: deliveries.counts(conn, 1)),
     ("meet", lambda conn, keys: people.meet(conn, keys, "telegram", "main", "new", NOW)),

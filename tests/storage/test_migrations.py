@@ -11,12 +11,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from storage.database import Database
 from storage.keys import KeyStore
 from storage.schema import metadata
-from storage.upgrade import downgrade, upgrade, versions
+from storage.upgrade import config, downgrade, upgrade, versions
 from tests import databases
 from tests.storage.scene import a_dispatch, claim_and_mark, drive, planned, someone
 
@@ -48,6 +49,12 @@ def differences(conn: Connection) -> list[Any]:
         },
     )
     return list(compare_metadata(context, metadata))
+
+
+async def test_the_version_that_is_needed_is_the_one_that_alembic_leads_to(sqlite: Database) -> None:
+    current, needed = await sqlite.read(versions)
+    assert needed == ScriptDirectory.from_config(config()).get_current_head()
+    assert current == await sqlite.read(lambda conn: MigrationContext.configure(conn).get_current_revision())
 
 
 async def test_an_empty_database_is_brought_up_and_back_down(empty_url: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage import deliveries, people, schema
+from storage import deliveries, people, planning, schema
 from storage.database import Database, PostgreSQL
 from storage.keys import KeyStore
 from storage.people import Address
@@ -124,16 +124,16 @@ def crowd(conn: Connection, keys: KeyStore, size: int) -> list[Address]:
 
 
 def chunk(conn: Connection, broadcast_id: int) -> int | None:
-    return deliveries.plan_chunk(conn, broadcast_id, NOW, 3)
+    return planning.plan_chunk(conn, broadcast_id, NOW, 3)
 
 
 async def test_a_plan_in_chunks_reaches_everyone_once(db: Database, keys: KeyStore) -> None:
     everyone = await db.write(crowd, keys, 8)
     broadcast_id = await db.write(lambda conn: a_broadcast(conn, a_dispatch(conn)))
-    assert await db.read(deliveries.to_plan) == [broadcast_id]
+    assert await db.read(planning.to_plan) == [broadcast_id]
     assert [await db.write(chunk, broadcast_id) for _ in range(5)] == [3, 3, 2, None, None]
     assert await db.read(recipients, broadcast_id) == [address.person_id for address in everyone]
-    assert await db.read(deliveries.to_plan) == []
+    assert await db.read(planning.to_plan) == []
 
 
 async def test_who_joins_leaves_or_comes_back_between_chunks_is_in_or_out_by_rule_not_by_luck(
@@ -186,8 +186,8 @@ async def test_a_chunk_that_is_planned_twice_makes_no_second_row(db: Database, k
 
 async def test_a_dispatch_has_one_broadcast(db: Database) -> None:
     dispatch_id = await db.write(a_dispatch)
-    assert await db.write(deliveries.broadcast_dispatch, dispatch_id, NOW, None)
-    assert await db.write(deliveries.broadcast_dispatch, dispatch_id, NOW, None) is None
+    assert await db.write(planning.broadcast_dispatch, dispatch_id, NOW, None)
+    assert await db.write(planning.broadcast_dispatch, dispatch_id, NOW, None) is None
 
 
 async def test_news_goes_to_the_address_heard_last_and_to_none_that_is_gone(db: Database, keys: KeyStore) -> None:
@@ -210,7 +210,7 @@ async def test_rows_carry_what_the_broadcast_says(db: Database, keys: KeyStore) 
     await db.write(someone, keys)
     await db.write(lambda conn: planned(conn, a_dispatch(conn), after(days=3)))
     row = await db.read(delivery)
-    assert (row.state, row.purpose, row.priority) == ("pending", "news", deliveries.NEWS)
+    assert (row.state, row.purpose, row.priority) == ("pending", "news", planning.NEWS)
     assert (row.due_at, row.valid_until, row.created_at) == (NOW, after(days=3), NOW)
     assert row.address_id is None
 

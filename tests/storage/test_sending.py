@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage import deliveries, dispatches, leases, people, schema
+from storage import deliveries, dispatches, leases, people, planning, schema
 from storage.database import Database, PostgreSQL
 from storage.deliveries import Marked
 from storage.keys import KeyStore
@@ -56,7 +56,7 @@ async def test_a_person_is_answered_before_news_and_urgent_news_goes_before_othe
     def live(conn: Connection) -> list[int]:
         address, news = news_for_one(conn, keys)
         urgent = reply(conn, keys, address)
-        set_row(conn, urgent, priority=deliveries.URGENT)
+        set_row(conn, urgent, priority=planning.URGENT)
         answer = reply(conn, keys, address)
         epoch = drive(conn)
         assert [c.id for c in deliveries.claim(conn, "main", epoch, NOW, 10)] == [answer, urgent, news]
@@ -151,9 +151,12 @@ async def test_a_mark_is_written_down_and_brings_what_the_courier_needs(db: Data
         group=False,
         language="bn",
         purpose="news",
+        kind="dispatch",
         broadcast_id=row.broadcast_id,
-        dispatch_id=marked.dispatch_id,
+        dispatch_ids=(1,),
+        digest=False,
         message=None,
+        replaces="",
         part=0,
         plain=False,
         anew=False,
@@ -169,7 +172,7 @@ async def test_a_reply_carries_its_words_and_goes_where_the_person_spoke(db: Dat
         return claim_and_mark(conn, keys, drive(conn))
 
     marked = await db.write(live)
-    assert (marked.address, marked.message, marked.dispatch_id) == ("spoke here", b"words", None)
+    assert (marked.address, marked.message, marked.dispatch_ids) == ("spoke here", b"words", ())
 
 
 @dataclass(frozen=True)

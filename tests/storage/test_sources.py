@@ -116,6 +116,15 @@ async def test_a_source_remembers_how_it_was(db: Database) -> None:
     assert (waiting.failures, waiting.why, waiting.next_at) == (0, "asked to wait", after(900))
 
 
+async def test_a_full_answer_without_validators_clears_the_old_ones(db: Database) -> None:
+    source = await db.write(sources.put, wanted("a"), "file")
+    await db.write(sources.fetched, source.id, NOW, after(60), etag="e", last_modified="m")
+    await db.write(sources.fetched, source.id, after(60), after(120), etag="", last_modified="n")
+    well = await db.read(sources.get, source.id)
+    assert well
+    assert (well.etag, well.last_modified) == ("", "n")
+
+
 async def test_a_source_is_switched_off_and_on_by_a_persons_word(db: Database) -> None:
     await db.write(sources.put, wanted("a"), "file")
     assert await db.write(sources.switch, "a", "off", NOW)

@@ -14,6 +14,7 @@
   let presses = [];     // bubbles of presses; shown only if the hub answers with a new message
   let stream = null;    // the AbortController of the open stream
   let heardAt = 0;
+  let spoken = document.documentElement.lang; // by the page around the conversation
   let wake = () => {};
   let hurry = () => {};
 
@@ -165,13 +166,32 @@
     for (const line of lines) {
       if (line.change <= after) continue;
       after = line.change;
+      if (line.removes) { vanish(line.removes); continue; }
       const fresh = document.createElement("template");
       fresh.innerHTML = line.html.trim();
       newest = place(line, fresh.content.firstElementChild) || newest;
     }
+    speak(page.lang);
     if (!newest) return;
-    if (near || newest.classList.contains("theirs")) show(newest);
+    if (near || newest.classList.contains("theirs")) lead(newest);
     else $("newest").hidden = false;
+  }
+
+  // A picture has no size before it is here.
+  function lead(item) {
+    show(item);
+    for (const picture of item.querySelectorAll("img")) {
+      picture.addEventListener("load", () => { if (item === log.lastElementChild) show(item); }, { once: true });
+    }
+  }
+
+  // The person wants these gone from the screen, and with them whatever the page itself said.
+  function vanish(lines) {
+    const gone = new Set(lines.map((line) => "line-" + line));
+    presses = presses.filter((press) => !gone.has(press.item.id));
+    for (const item of [...log.children]) if (gone.has(item.id) || item.classList.contains("told")) item.remove();
+    waiting(false);
+    if (document.activeElement === document.body) box.focus({ preventScroll: true });
   }
 
   // Puts a line where it belongs; returns it if it is a new one at the end.
@@ -229,6 +249,32 @@
     page.lang = line.lang;
   }
 
+  // What stands around the conversation is in its language too, whatever the browser asked for.
+  async function speak(lang) {
+    if (lang === spoken || !words.speaks.split(" ").includes(lang)) return;
+    spoken = lang;
+    let fresh = null;
+    try {
+      const answer = await fetch("/?language=" + lang, { cache: "no-store", credentials: "omit" });
+      if (answer.ok) fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    } catch { /* no connection: at the next line */ }
+    if (lang !== spoken) return;
+    if (!fresh) { spoken = ""; return; }
+    for (const name of ["lang", "dir"]) document.documentElement[name] = fresh.documentElement[name];
+    translate(document.body, fresh.body);
+  }
+
+  // The same page in another language: its words are taken over, and nothing else.
+  function translate(old, fresh) {
+    if (!fresh || old.matches("noscript, #log, #banner, .digits, .fault")) return;
+    for (const { name, value } of fresh.attributes) if (/^(lang|dir|placeholder|aria-label|data-.*)$/.test(name)) old.setAttribute(name, value);
+    const theirs = [...fresh.childNodes];
+    [...old.childNodes].forEach((node, place) => {
+      if (node.nodeType === Node.TEXT_NODE && theirs[place]) node.data = theirs[place].data;
+      if (node.nodeType === Node.ELEMENT_NODE) translate(node, theirs[place]);
+    });
+  }
+
   function atEnd() {
     return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
   }
@@ -272,7 +318,6 @@
     draft.dataset.draft = id;
     const bubble = document.createElement("div"), who = document.createElement("span");
     bubble.className = "bubble";
-    bubble.dir = "auto";
     who.className = "unseen";
     who.textContent = words.you + " ";
     bubble.append(who, text);

@@ -31,6 +31,8 @@ COLUMNS: dict[str, list[sa.Column[object]]] = {
         sa.Column("outcome", sa.JSON(), nullable=True),
     ],
     "dispatches": [sa.Column("shown_at", Moment(), nullable=True)],
+    "sources": [sa.Column("alarmed_at", Moment(), nullable=True)],
+    "accounts": [sa.Column("alarmed_at", Moment(), nullable=True)],
     "deliveries": [sa.Column("lead_id", Id, nullable=True)],
 }
 

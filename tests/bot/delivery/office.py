@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,13 +15,14 @@ from bot.clock import SystemClock
 from bot.delivery.compose import Composer, encode
 from bot.delivery.courier import Courier
 from channels import telegram
-from channels.contract import Channel, Message, Purpose, paragraph
+from channels.contract import Attachment, Channel, Message, Purpose, paragraph
 from config.messages import Phrases, phrases
-from storage import deliveries, people, schema
+from storage import deliveries, people, planning, schema
 from storage.database import Database
 from storage.dispatches import Stored
 from storage.keys import KeyStore
 from storage.people import Address
+from storage.pictures import Picture
 from tests.providers.telegram import TelegramStandIn
 from tests.storage.scene import a_dispatch
 
@@ -90,8 +91,18 @@ async def fails() -> None:
     raise DatabaseFault
 
 
-def card(dispatch: Stored, p: Phrases) -> Message:
-    return Message((paragraph(dispatch.text),), title=dispatch.title, language=p.language, purpose=Purpose.news)
+class Plainly:
+    """Every dispatch as its text."""
+
+    def news(self, found: Sequence[Stored], p: Phrases, *, digest: bool) -> Message:
+        title = found[0].title if len(found) == 1 else ""
+        words = tuple(paragraph(dispatch.text) for dispatch in found)
+        return Message(words, title=title, language=p.language, purpose=Purpose.news)
+
+    def announcement(self, content: Mapping[str, Any], p: Phrases, picture: Picture | None) -> Message:
+        pictures = (Attachment("image", "", "A picture", picture.data, picture.mime, picture.name),) if picture else ()
+        words = (paragraph(content[p.language]["text"]),)
+        return Message(words, attachments=pictures, language=p.language, purpose=Purpose.news)
 
 
 def speak(language: str | None) -> Phrases:
@@ -120,7 +131,7 @@ class Office:
 
     def _courier(self) -> Courier:
         db: Any = self.between
-        composer = Composer(db, self.channel, card, speak)
+        composer = Composer(db, self.channel, Plainly(), speak)
         return Courier(
             channel=self.channel, composer=composer, db=db, keys=self.keys, clock=self.clock, holder=self.holder
         )
@@ -191,7 +202,7 @@ class Office:
                 )
                 .returning(schema.broadcasts.c.id)
             ).scalar_one()
-            while deliveries.plan_chunk(conn, broadcast_id, now) is not None:
+            while planning.plan_chunk(conn, broadcast_id, now) is not None:
                 pass
             return broadcast_id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ import pytest
 from bot.news.places import Gazetteer
 from bot.news.read import Reader
 from bot.news.topics import Topics
+from storage.database import Database
+from tests import databases
+from tests.bot.news.world import World
+from tests.providers.sources import Sources
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 
@@ -33,3 +38,16 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"there is no folder {SHARED.name!r} beside the checkout")
     return SHARED
+
+
+@pytest.fixture
+async def world(db: Database, reader: Reader) -> AsyncIterator[World]:
+    async with Sources() as web:
+        yield World(db, web, reader)
+
+
+@pytest.fixture
+async def small(sqlite_url: str, reader: Reader) -> AsyncIterator[World]:
+    """For what does not depend on the database."""
+    async with Sources() as web, databases.opened(sqlite_url) as db:
+        yield World(db, web, reader)

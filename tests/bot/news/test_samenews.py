@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.news.dispatch import Dispatch, Place
-from bot.news.samenews import ALIKE, Facts, content, fingerprint, likeness, runs, two_events
+from bot.news.samenews import ALIKE, Facts, content, fingerprint, likeness, quotes, runs, two_events
 
 LONG = (
     "A workshop on safe migration was held in Erbil for 25 officials of the ministries on 12 May. They spoke about "
@@ -153,3 +153,19 @@ def test_whatever_a_reader_would_see_is_content() -> None:
     ]
     assert len({content(each) for each in [item, *others]}) == 5
     assert content(item) == content(Dispatch("other id", "title", LONG, "https://a.example/", (Place("Erbil", "IQ"),)))
+
+
+QUOTED = [
+    ("itself", LONG, LONG, True),
+    ("among other words", f"Erbil, Iraq\n{LONG.upper()}\nSource: a", LONG, True),
+    ("one word changed", LONG.replace("spoke about", "discussed") + " And more was said of it.", LONG, True),
+    ("a part of it", LONG[:80], LONG, False),
+    ("other words", "Nothing of the kind was ever said by anyone here.", LONG, False),
+    ("a quotation that is too short", LONG, LONG[:12], False),
+    ("nothing", LONG, "", False),
+]
+
+
+@pytest.mark.parametrize(("text", "other", "quoted"), [case[1:] for case in QUOTED], ids=[case[0] for case in QUOTED])
+def test_a_text_quotes_another_when_it_says_all_of_it(text: str, other: str, quoted: bool) -> None:
+    assert quotes(text, other) == quoted

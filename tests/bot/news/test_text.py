@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.news.text import clean, fingerprint, fold, one_line, phrases, words
+from bot.news.text import clean, fold, name_from, one_line, phrases, words
 
 ALIKE = [
     ("capitals", "KABUL", "kabul"),
@@ -68,8 +68,8 @@ def test_words_stand_where_they_say(text: str) -> None:
         assert fold(text[word.start : word.end]) == word.folded
 
 
-def test_a_fingerprint_does_not_mind_spaces_or_capitals() -> None:
-    assert fingerprint("The  Centre\nopened") == fingerprint("the centre opened")
-    assert fingerprint("ab", "c") != fingerprint("a", "bc")
-    assert len(fingerprint("x")) == len("sha256:") + 32
+def test_a_name_from_words_does_not_mind_spaces_or_capitals() -> None:
+    assert name_from("The  Centre\nopened") == name_from("the centre opened")
+    assert name_from("ab", "c") != name_from("a", "bc")
+    assert len(name_from("x")) == len("sha256:") + 32
     assert one_line(" a\n b ") == "a b"

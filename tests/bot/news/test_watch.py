@@ -4,191 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from bot.news.fetch import Fetcher
+from bot.news.intake import Look
 from bot.news.read import Reader
-from bot.news.watch import OFF_AFTER, Look, Watch, approve
-from storage import deliveries, dispatches, schema, sources
-from storage.database import Connection, Database, PostgreSQL
-from storage.dispatches import Stored
+from bot.news.watch import OFF_AFTER, approve
+from storage import dispatches, planning, schema, sources
+from storage.database import Connection, PostgreSQL
 from storage.sources import Source, Wanted
 from tests import databases
+from tests.bot.news.world import (
+    BORDERS,
+    CAMPS,
+    EVERY,
+    MANY,
+    NOON,
+    SCHOOLS,
+    SUBJECTS,
+    VALID_FOR,
+    VISAS,
+    Dying,
+    Item,
+    KilledError,
+    World,
+    paragraphs,
+    rss,
+    story,
+)
 from tests.providers.reliefweb import ReliefWeb, report
 from tests.providers.sources import Answer as Page
 from tests.providers.sources import Asked, Sources, answer, feed
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-EVERY = 900.0
-VALID_FOR = timedelta(days=3)
-
-
-class HandClock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.time = NOON
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return (self.time - NOON).total_seconds()
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
-        await asyncio.sleep(0)
-
-
-@dataclass(frozen=True)
-class Item:
-    text: str
-    guid: str = ""
-    title: str = ""
-    link: str = ""
-    published: datetime | None = None
-
-
-def rss(items: Iterable[Item | str], note: str = "") -> bytes:
-    """``note``: something that changes in a feed whose news does not."""
-
-    def element(name: str, value: str, attributes: str = "") -> str:
-        return f"<{name}{attributes}>{escape(value)}</{name}>" if value else ""
-
-    body = "".join(
-        "<item>"
-        + element("guid", item.guid, ' isPermaLink="false"')
-        + element("title", item.title)
-        + element("link", item.link)
-        + element("description", item.text)
-        + element("pubDate", format_datetime(item.published) if item.published else "")
-        + "</item>"
-        for item in (Item(each, guid=each) if isinstance(each, str) else each for each in items)
-    )
-    start = f"<?xml version='1.0'?><rss version='2.0'><channel><title>News</title><description>{note}</description>"
-    return f"{start}{body}</channel></rss>".encode()
-
-
-def paragraphs(*texts: str) -> bytes:
-    return "\n\n".join(texts).encode()
-
-
-def story(subject: str) -> str:
-    """A text of its own for each subject, long enough to name itself."""
-    chance = random.Random(subject)
-    words = ("".join(chance.choices("bdfgklmnprstvz", k=1) + chance.choices("aeiou", k=1)) for _ in range(60))
-    rest = " ".join("".join(next(words) for _ in range(3)) for _ in range(20))
-    return f"News of {subject} after the summer, in the words of those who work there: {rest}."
-
-
-SUBJECTS = [a + b for a in "bcdfghklmnprstvz" for b in ("ala", "emu", "ipi", "orko", "uxen")]
-MANY = [story(subject) for subject in SUBJECTS]
-VISAS, BORDERS, CAMPS, SCHOOLS = (story(subject) for subject in ("visas", "borders", "camps", "schools"))
-
-
-@dataclass
-class World:
-    db: Database
-    web: Sources
-    clock: HandClock
-    watch: Watch
-    reader: Reader
-    planned: list[int] = field(default_factory=list)
-
-    async def source(
-        self, name: str = "a", kind: str = "feed", url: str = "", *, trusted: bool = True, origin: str = "file"
-    ) -> int:
-        wanted = Wanted(name, kind, url or self.web.url(f"/{name}"), EVERY, trusted, allow_private=True)
-        return (await self.db.write(sources.put, wanted, origin)).id
-
-    def says(self, body: bytes, name: str = "a") -> None:
-        self.web.pages[f"/{name}"] = feed(body, "text/plain; charset=utf-8" if body[:1] != b"<" else "text/xml")
-
-    async def look(self, source_id: int, body: bytes | None = None, name: str = "a") -> Look:
-        """A quarter of an hour later."""
-        if body is not None:
-            self.says(body, name)
-        self.clock.time += timedelta(seconds=EVERY)
-        look = await self.watch.look(source_id)
-        assert look is not None
-        return look
-
-    async def watched(self, first: bytes, name: str = "a", kind: str = "feed", *, trusted: bool = True) -> int:
-        """A source after its first fetch."""
-        source_id = await self.source(name, kind, trusted=trusted)
-        await self.look(source_id, first, name)
-        return source_id
-
-    async def state(self, source_id: int) -> Source:
-        found = await self.db.read(sources.get, source_id)
-        assert found
-        return found
-
-    async def news(self) -> list[Stored]:
-        return await self.db.read(dispatches.recent, limit=200)
-
-    async def texts(self) -> list[str]:
-        return [dispatch.text for dispatch in await self.news()]
-
-    async def everything(self) -> list[Stored]:
-        """Held ones too, in the order in which they came."""
-
-        def query(conn: Connection) -> list[Stored]:
-            ids = conn.scalars(sa.select(schema.dispatches.c.id).order_by(schema.dispatches.c.id)).all()
-            return [found for each in ids if (found := dispatches.get(conn, each))]
-
-        return await self.db.read(query)
-
-    async def broadcasts(self) -> list[int]:
-        """The dispatches that have one, in the order in which they are planned."""
-
-        def query(conn: Connection) -> list[int]:
-            return list(conn.scalars(sa.select(schema.broadcasts.c.dispatch_id).order_by(schema.broadcasts.c.id)))
-
-        return await self.db.read(query)
-
-    async def pushed(self) -> list[str]:
-        texts = {dispatch.id: dispatch.text for dispatch in await self.everything()}
-        return [texts[dispatch_id] for dispatch_id in await self.broadcasts()]
-
-    def restarted(self, db: Database | None = None) -> Watch:
-        """Another process: it knows what is in the tables, and nothing else."""
-        return Watch(
-            db=db or self.db,
-            fetcher=Fetcher(clock=self.clock.now),
-            reader=self.reader,
-            clock=self.clock,
-            valid_for=VALID_FOR,
-            news=lambda: self.planned.append(1),
-        )
-
-
-@pytest.fixture
-async def world(db: Database, reader: Reader) -> AsyncIterator[World]:
-    async with Sources() as web:
-        world = World(db, web, HandClock(), None, reader)  # type: ignore[arg-type]
-        world.watch = world.restarted()
-        yield world
-
-
-@pytest.fixture
-async def small(sqlite_url: str, reader: Reader) -> AsyncIterator[World]:
-    """For what does not depend on the database."""
-    async with Sources() as web, databases.opened(sqlite_url) as db:
-        world = World(db, web, HandClock(), None, reader)  # type: ignore[arg-type]
-        world.watch = world.restarted()
-        yield world
-
 
 # ── What is new ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -526,28 +379,6 @@ async def test_a_short_text_is_news_again_on_another_day(small: World) -> None:
 # ── Nothing lost, nothing twice ──────────────────────────────────────────────────────────────────────────────────────
 
 
-class Dying:
-    """A database whose process dies at the end of a deed, before it is kept."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self.dialect = db.dialect
-
-    async def read(self, *args: Any, **kwargs: Any) -> Any:
-        return await self._db.read(*args, **kwargs)
-
-    async def write(self, deed: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        def die(conn: Connection, *args: Any, **kwargs: Any) -> None:
-            deed(conn, *args, **kwargs)
-            raise KilledError
-
-        return await self._db.write(die, *args, **kwargs)
-
-
-class KilledError(Exception):
-    pass
-
-
 async def test_a_process_that_dies_in_between_has_kept_nothing_and_the_next_one_does_it(world: World) -> None:
     source = await world.watched(rss([VISAS]))
     before = await world.state(source)
@@ -564,8 +395,7 @@ async def test_two_processes_that_bring_the_same_at_once_make_one_broadcast(
     postgresql: PostgreSQL, postgresql_url: str, reader: Reader
 ) -> None:
     async with Sources() as web, databases.opened(postgresql_url) as other:
-        world = World(postgresql, web, HandClock(), None, reader)  # type: ignore[arg-type]
-        world.watch = world.restarted()
+        world = World(postgresql, web, reader)
         names = [f"s{n}" for n in range(6)]
         ids = [await world.watched(rss([VISAS]), name) for name in names]
         for name in names:
@@ -581,8 +411,7 @@ async def test_two_processes_that_look_at_one_source_at_once_make_one_broadcast(
     postgresql: PostgreSQL, postgresql_url: str, reader: Reader
 ) -> None:
     async with Sources() as web, databases.opened(postgresql_url) as other:
-        world = World(postgresql, web, HandClock(), None, reader)  # type: ignore[arg-type]
-        world.watch = world.restarted()
+        world = World(postgresql, web, reader)
         source = await world.watched(rss([VISAS]))
         world.says(rss([BORDERS, VISAS]))
         await asyncio.gather(*(process.look(source) for process in (world.restarted(), world.restarted(other))))
@@ -703,6 +532,16 @@ async def test_a_document_that_comes_again_without_an_etag_is_not_read_again(sma
     small.web.pages["/a"] = answer(body=rss([BORDERS, VISAS]), content_type="text/xml")
     assert len((await small.look(source)).pushed) == 1
     assert (await small.state(source)).succeeded_at == small.clock.now()
+
+
+async def test_an_etag_is_forgotten_when_the_source_gives_none_any_more(small: World) -> None:
+    source = await small.watched(rss([VISAS]))
+    for pages in (rss([BORDERS, VISAS]), rss([BORDERS, VISAS])):  # read, and not read again
+        small.web.pages["/a"] = answer(body=pages, content_type="text/xml")
+        await small.look(source)
+        assert (await small.state(source)).etag == ""
+    await small.look(source)
+    assert "if-none-match" not in small.web.asked[-1].headers
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -900,7 +739,7 @@ async def test_every_broadcast_has_a_time_after_which_it_is_of_no_use(small: Wor
     await small.look(source, rss([BORDERS, VISAS]))
     ends = await small.db.read(lambda conn: conn.scalars(sa.select(schema.broadcasts.c.valid_until)).all())
     assert ends == [small.clock.now() + VALID_FOR]
-    assert len(await small.db.read(deliveries.to_plan)) == 1
+    assert len(await small.db.read(planning.to_plan)) == 1
 
 
 # ── Other kinds ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from bot.talk.conversation import Conversation
 from channels.contract import Message
 from channels.wording import plain
 from config.messages import phrases
-from storage import chats, deliveries, exports, people, schema
+from storage import chats, deliveries, exports, people, planning, schema
 from storage.database import Database
 from storage.keys import KeyStore
 from tests.bot.talk.conftest import HOUSE, Talk, kept
@@ -318,7 +318,7 @@ async def test_news_that_they_were_told_is_counted(talk: Talk) -> None:
     def tell(conn: Any) -> None:
         for number in range(2):
             dispatch_id = kept(conn, f"A fair {number}", countries=["IQ"])
-            broadcast_id = deliveries.broadcast_dispatch(conn, dispatch_id, talk.now, None)
+            broadcast_id = planning.broadcast_dispatch(conn, dispatch_id, talk.now, None)
             conn.execute(
                 schema.told.insert().values(
                     recipient_id=person.id, dispatch_id=dispatch_id, broadcast_id=broadcast_id, at=talk.now

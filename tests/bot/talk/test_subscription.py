@@ -136,7 +136,8 @@ async def test_mine_says_what_comes_and_how_to_change_it(talk: Talk) -> None:
     assert "You get news about Iraq, on this: Women and gender." in talk.heard
     assert "asked for it" in talk.heard
     assert "Language: English." in talk.heard
-    assert talk.buttons == ["Countries", "Topics", "Language", "Stop"]
+    assert "We write to you soon after there is something new." in talk.heard
+    assert talk.buttons == ["Countries", "Topics", "How often", "Language", "Stop"]
     person = await talk.person()
     assert person.pseudonym not in talk.heard
 
@@ -203,9 +204,21 @@ async def test_fewer_offers_to_leave_out_the_topic_or_the_country(talk: Talk) ->
     await talk.line(f"/fewer {news}")
     assert "Leave out: Work abroad, recruitment and skills" in talk.buttons
     assert "Leave out: Iraq" in talk.buttons
-    assert not any("daily" in label.lower() for label in talk.buttons)
     await talk.press("Leave out: Iraq")
     assert (await talk.person()).countries == {"PK"}
+
+
+async def test_fewer_offers_one_message_a_day_and_to_who_has_that_one_a_week(talk: Talk) -> None:
+    news = await talk.db.write(kept, "A fair", "A fair opens.", countries=["IQ"])
+    await talk.subscribed("/subscribe iraq")
+    await talk.line(f"/fewer {news}")
+    await talk.press("All in one message, once a day")
+    assert (await talk.person()).frequency == "daily"
+    await talk.line(f"/fewer {news}")
+    await talk.press("All in one message, once a week")
+    assert (await talk.person()).frequency == "weekly"
+    await talk.line(f"/fewer {news}")
+    assert not any("one message" in label for label in talk.buttons)
 
 
 @pytest.mark.parametrize("line", ["/why", "/why x", "/why 999", "/why ٣", "/fewer -1", "/fewer 99999999999999999999"])

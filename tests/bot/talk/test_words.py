@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.talk import commands
 from bot.talk.turn import said
 from bot.talk.words import STOP, is_stop, key, number
-from channels.contract import Left, Receipt, Renamed, Said, Started
+from channels.contract import Left, Receipt, Renamed
 from config.messages import phrases
 from tests.bot.talk.conftest import NOW, Talk, kept
 
@@ -160,10 +160,8 @@ async def test_stop_under_a_picture_is_stop(talk: Talk) -> None:
     assert not (await talk.person()).subscribed
 
 
-async def test_groups_receipts_and_new_names_are_left_alone(talk: Talk) -> None:
+async def test_receipts_and_new_names_are_left_alone(talk: Talk) -> None:
     silent = [
-        Said(id="a", address="1001", at=NOW, text="/news", group=True),
-        Started(id="b", address="1001", at=NOW, group=True),
         Receipt(id="c", address="1001", at=NOW, message="1", state="read"),
         Renamed(id="d", address="1001", at=NOW, to="1002"),
     ]

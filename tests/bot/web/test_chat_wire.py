@@ -14,10 +14,12 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from bot.web.chat import Bell, ChatSettings, poster
-from channels.contract import Choice, Closed, Message, Pressed, Said, Started, paragraph
+from channels.contract import Attachment, Choice, Closed, Message, Pressed, Said, Started, paragraph
 from channels.webchat import WebChat
+from storage import pictures, schema
 from tests.bot.web.little_hub import ACCOUNT, LittleHub, sent
 
 PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
@@ -383,3 +385,55 @@ async def test_no_cookie_and_no_word_in_the_clear(hub: LittleHub, http: httpx.As
         assert secret.encode() not in written
     for digits in (receipt, receipt.replace(" ", "")):
         assert digits.encode() not in written
+
+
+# ── Pictures, and what vanishes ──────────────────────────────────────────────────────────────────────────────────────
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
+
+
+async def test_a_picture_comes_from_here_and_by_its_hash_alone(hub: LittleHub, http: httpx.AsyncClient) -> None:
+    tab = await Tab.open(http)
+    name = await hub.db.write(pictures.keep, PNG, "image/png", hub.now())
+    attachment = Attachment("image", "", 'The "map"', data=PNG, mime="image/png", name=name)
+    await hub.say(hub.address, Message((paragraph("Where we are"),), attachments=(attachment,)))
+    [line] = [line for line in await tab.until("Where we are") if "Where we are" in line["html"]]
+    assert f'<img src="/chat/picture/{name}" alt="The &#34;map&#34;">' in line["html"]
+    answer = await http.get(f"/chat/picture/{name}")
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, PNG, "image/png")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_only_pictures_come_from_here(hub: LittleHub, http: httpx.AsyncClient) -> None:
+    script = await hub.db.write(pictures.keep, b"<svg onload=alert(1)>", "image/svg+xml", hub.now())
+    for name in (script, "0" * 64, "0" * 63, "..%2f..%2fetc%2fpasswd"):
+        assert (await http.get(f"/chat/picture/{name}")).status_code == 404
+
+
+async def test_what_is_hidden_vanishes_from_the_page_and_from_the_table(
+    hub: LittleHub, http: httpx.AsyncClient
+) -> None:
+    tab = await Tab.open(http)
+    await tab.post("say", text="my secret", id="word-0001")
+    await tab.until("You said: my secret")
+    tab.after = 0
+    lines = await tab.lines()
+    ids = tuple(str(line["id"]) for line in lines)
+    await hub.say(hub.address, Message((), removes=ids))
+    await hub.say(hub.address, Message((paragraph("Done."),)))
+    found = await tab.until("Done.")
+    assert [line.get("removes") for line in found if "removes" in line] == [list(ids)]
+    tab.after = 0
+    assert "secret" not in json.dumps(await tab.lines())
+
+
+async def test_it_vanishes_from_the_table_though_the_tab_was_closed(hub: LittleHub, http: httpx.AsyncClient) -> None:
+    tab = await Tab.open(http)
+    await tab.post("say", text="my secret", id="word-0001")
+    await tab.until("You said: my secret")
+    tab.after = 0
+    lines = await tab.lines()
+    await tab.post("end")
+    await hub.say(hub.address, Message((), removes=tuple(str(line["id"]) for line in lines)))
+    rows = await hub.db.read(lambda conn: conn.execute(sa.select(schema.chat_lines.c.id)).all())
+    assert not {str(row.id) for row in rows} & {str(line["id"]) for line in lines}
