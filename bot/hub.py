@@ -41,7 +41,7 @@ from bot.talk.announce import announcement, picture_at
 from bot.talk.card import bundle, card
 from bot.talk.cards import Cards
 from bot.talk.conversation import Conversation, House
-from bot.talk.inbox import Inbox, listen
+from bot.talk.inbox import Inbox, Linked, listen
 from bot.web.chat import Bell, ChatSettings, poster
 from bot.web.languages import Speech
 from bot.web.server import Web, app
@@ -353,6 +353,10 @@ class Hub:
                 raise Refused(str(not_taken)) from None
             return taken.dispatch.id, taken.dispatch.status, taken.new
 
+        async def links() -> dict[str, str]:
+            """By account, where anybody can write to it alone."""
+            return {name: found.link for name, found in self.channels.items() if isinstance(found, Linked)}
+
         async def staff_add(name: str, role: str) -> str | None:
             try:
                 return await self.db.write(staff.add, name, role, self.clock.now())
@@ -391,7 +395,7 @@ class Hub:
 
         news, sources_ = (news_approve, news_move, news_add), (source_put, source_switch)
         many = (broadcast_send, broadcast_correct, broadcast_move)
-        deeds = (ping, *news, *sources_, *many, staff_add, staff_code, staff_off)
+        deeds = (ping, *news, *sources_, *many, staff_add, staff_code, staff_off, links)
         return {deed.__name__: deed for deed in deeds}
 
 

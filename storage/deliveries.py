@@ -283,8 +283,7 @@ def _may_leave(row: Any, person: Any, timing: Timing, now: datetime) -> Go | Wai
         return None
     rhythm = _rhythm(person)
     if row.attempt or row.kind == "correction":  # it was counted, or counts for nothing: only the night matters
-        may = timing.may_leave(Rhythm(rhythm.zone, "now", rhythm.quiet), Heard(), row.account, now)
-        return may if isinstance(may, Wait) else None
+        return timing.night(rhythm, row.account, now)
     pushed_on = date.fromisoformat(person.pushed_on) if person.pushed_on else None
     heard = Heard(pushed_on, person.pushes, person.digest_at)
     return timing.may_leave(rhythm, heard, row.account, now, row.created_at)

@@ -6,7 +6,7 @@ Planning only estimates; the 'sending' mark decides (C1).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +28,7 @@ from storage.schema import (
 )
 
 REPLY, URGENT, NEWS, CORRECTION = 0, 1, 5, 7  # priorities: a person is answered first
+DIGEST = timedelta(days=1)  # that a digest is of use from its hour on
 CHUNK = 1500  # people in one transaction of the plan: about 10 ms on SQLite, though all of them are concerned (C4)
 
 
@@ -183,9 +184,19 @@ def _rows(
         sa.literal(priority),
         due_at,
         why,
-        sa.literal(broadcast.valid_until, Moment()),
+        _of_use_until(broadcast, due_at),
         sa.literal(now, Moment()),
     )
+
+
+def _of_use_until(broadcast: Any, due_at: Any) -> Any:
+    """What comes in a digest is of use on its day, though by itself it were too old by then."""
+    if broadcast.valid_until is None:
+        return sa.literal(None, Moment())
+    end = sa.literal(broadcast.valid_until, Moment())
+    a_day = sa.literal_column(str(DIGEST // timedelta(milliseconds=1)), sa.BigInteger)
+    its_day = sa.type_coerce(sa.cast(due_at, sa.BigInteger) + a_day, Moment())
+    return sa.case((due_at >= end, its_day), else_=end)
 
 
 _RHYTHM = ("zone", "frequency", "quiet")

@@ -64,6 +64,9 @@ class Timing(Protocol):
         self, rhythm: Rhythm, heard: Heard, account: str, now: datetime, since: datetime | None = None
     ) -> Go | Wait: ...
 
+    def night(self, rhythm: Rhythm, account: str, now: datetime) -> Wait | None:
+        """Only whether it is quiet with them."""
+
     def together(self, rhythm: Rhythm) -> bool:
         """Whether what is due at the same time comes in one message."""
 
@@ -78,6 +81,9 @@ class AtOnce:
         self, rhythm: Rhythm, heard: Heard, account: str, now: datetime, since: datetime | None = None
     ) -> Go | Wait:
         return Go(now.date())
+
+    def night(self, rhythm: Rhythm, account: str, now: datetime) -> Wait | None:
+        return None
 
     def together(self, rhythm: Rhythm) -> bool:
         return False

@@ -18,11 +18,9 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from bot.delivery.compose import decode
-from bot.news.fetch import Fetcher
 from bot.news.places import Gazetteer
 from bot.news.read import Reader
 from bot.news.topics import Topics
-from bot.news.watch import Watch
 from bot.talk.conversation import Conversation, House
 from bot.talk.inbox import Inbox
 from bot.web.chat import Bell
@@ -35,10 +33,11 @@ from config.messages import Phrases, phrases
 from storage import people, schema
 from storage.database import Connection, Database
 from storage.keys import KeyStore
-from tests.bot.news.world import VALID_FOR, HandClock, World, rss
+from storage.people import Person
+from tests.bot.news.world import HandClock, World, rss
 from tests.providers.sources import Answer, Sources, feed
 
-PATIENCE = 0.5  # seconds for one source; thirty in the hub
+HURRY = 0.5  # seconds that a source has, where it is to fail for that
 GOOD = "Good news of row {row}: the centre opened its doors to all families of the province on Monday."
 
 
@@ -84,23 +83,16 @@ class SourceDoor:
 
     def __post_init__(self) -> None:
         self.world = World(self.db, self.web, self.reader)
-        self.watch = Watch(
-            db=self.db,
-            fetcher=Fetcher(clock=self.world.clock.now, total_seconds=PATIENCE),
-            reader=self.reader,
-            clock=self.world.clock,
-            valid_for=VALID_FOR,
-            news=lambda: None,
-        )
+        self._hurried = self.world.restarted(total_seconds=HURRY)
 
-    async def brings(self, page: Answer, kind: str = "feed", **elsewhere: Answer) -> Taken:
+    async def brings(self, page: Answer, kind: str = "feed", *, hurry: bool = False, **elsewhere: Answer) -> Taken:
         """What becomes of this page; and of the good one that comes later, whatever this one was."""
         row = next(self._rows)
         name = f"row{row}"
         source = await self.world.source(name, kind)
         self.web.pages |= {f"/{name}": page} | {f"/{path}": other for path, other in elsewhere.items()}
         with capture_logs() as logs:
-            await self.watch.look(source)
+            await (self._hurried if hurry else self.world.watch).look(source)
         state = await self.world.state(source)
         taken = Taken(
             news=tuple(sorted(await self._news(source))),
@@ -115,9 +107,12 @@ class SourceDoor:
         good = GOOD.format(row=row)
         self.web.pages[f"/{name}"] = GOODS[kind](good)
         self.world.clock.time += timedelta(days=2)  # whatever it asked for
-        await self.watch.look(source)
+        await self.world.watch.look(source)
         assert any(good in text for text in await self._news(source)), f"nothing good came after row {row}"
         assert (await self.world.state(source)).why == ""
+
+    async def links(self) -> list[str]:
+        return await self.db.read(lambda conn: list(conn.scalars(sa.select(schema.dispatches.c.link))))
 
     async def _news(self, source: int) -> list[str]:
         query = sa.select(schema.dispatches.c.title, schema.dispatches.c.text)
@@ -213,6 +208,24 @@ class ChatDoor:
 
         rows = await self.db.read(query)
         return [plain(decode(self.keys.unseal("message", row.record, row.sealed))) for row in rows]
+
+    async def person(self, who: int) -> Person:
+        def query(conn: Connection) -> Person:
+            address = people.find(conn, self.keys, "telegram", "main", str(who))
+            assert address
+            return people.get(conn, address.person_id)
+
+        return await self.db.read(query)
+
+    async def unsealed(self) -> str:
+        """Every word that came in or goes out, for whoever has the keys."""
+
+        def query(conn: Connection) -> str:
+            sealed = (("update", schema.updates), ("message", schema.deliveries))
+            rows = ((name, row) for name, table in sealed for row in conn.execute(table.select()) if row.sealed)
+            return "".join(str(self.keys.unseal(name, row.record, row.sealed)) for name, row in rows)
+
+        return await self.db.read(query)
 
     async def kept(self) -> str:
         """Every column of every table that can be read."""

@@ -68,11 +68,11 @@ def add(
         except staff.Taken:
             return None
 
-    code = data.change(settings, "staff_add", {"name": name, "role": role}, here).answer
+    code, by_hub = data.change(settings, "staff_add", {"name": name, "role": role}, here)
     if code is None:
         raise Stop(f"There is somebody called {name} already. A new code for them: `serai staff code`.")
     say(f"{name} is {'an' if role[0] in 'aeiou' else 'a'} {role} now.")
-    _tell_code(settings, code)
+    _tell_code(settings, code, by_hub)
 
 
 def code(name: Name, /) -> None:
@@ -88,11 +88,11 @@ def code(name: Name, /) -> None:
     async def here(db: Database) -> str | None:
         return await db.write(staff.new_code, name, datetime.now(UTC))
 
-    made = data.change(settings, "staff_code", {"name": name}, here).answer
+    made, by_hub = data.change(settings, "staff_code", {"name": name}, here)
     if made is None:
         raise _nobody(name)
     say(f"A new code for {name}; any other, and the chat that they had, is theirs no more.")
-    _tell_code(settings, made)
+    _tell_code(settings, made, by_hub)
 
 
 def off(name: Name, /) -> None:
@@ -155,16 +155,27 @@ def _nobody(name: str) -> Stop:
     return Stop(f"Nobody here is called {name}. `serai staff list` shows all.")
 
 
-def _tell_code(settings: Settings, code: str) -> None:
+def _tell_code(settings: Settings, code: str, by_hub: bool) -> None:
     """What to do with a code, and where."""
     say(f"\n    /staff {code}\n", "bold")
     say("They send this line to the hub from their own chat, within two days. It works once.")
-    for place in _places(settings):
+    for place in _places(settings, _links(settings) if by_hub else {}):
         say(f"  {place}")
 
 
-def _places(settings: Settings) -> list[str]:
-    places = [f"{account.channel}: the account {account.name}" for account in settings.accounts.values()]
+def _links(settings: Settings) -> dict[str, str]:
+    """By account, where anybody can write to it: a hub that runs has asked the platforms."""
+
+    async def here(_: Database) -> dict[str, str]:
+        return {}
+
+    found: dict[str, str] = data.change(settings, "links", {}, here).answer
+    return found
+
+
+def _places(settings: Settings, links: dict[str, str]) -> list[str]:
+    accounts = settings.accounts.values()
+    places = [f"{one.channel}: {links.get(one.name) or f'the account {one.name}'}" for one in accounts]
     return [*places, *([f"web chat: {settings.web.public_url}"] if settings.web.chat else [])]
 
 

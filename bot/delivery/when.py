@@ -128,15 +128,19 @@ class When:
             return Due(free, QUIET)
         return Due(grouped, GROUPED if self.group_wait else "")
 
+    def night(self, rhythm: Rhythm, account: str, now: datetime) -> Wait | None:
+        their = self._local(rhythm, account)
+        return Wait(their.free(now), QUIET) if their.is_quiet(now) else None
+
     def together(self, rhythm: Rhythm) -> bool:
         return self.group_wait > timedelta(0) or rhythm.frequency.split(" ")[0] in ("daily", "weekly")
 
     def may_leave(
         self, rhythm: Rhythm, heard: Heard, account: str, now: datetime, since: datetime | None = None
     ) -> Go | Wait:
+        if night := self.night(rhythm, account, now):
+            return night
         their = self._local(rhythm, account)
-        if their.is_quiet(now):
-            return Wait(their.free(now), QUIET)
         if go := self._go(their, heard, now, since):
             return go
         chances = self._chances(their, now)

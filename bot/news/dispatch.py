@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+
+class Event(NamedTuple):
+    """The days on which something takes place; one day is its own last."""
+
+    first: date
+    last: date
+
+    def as_json(self) -> dict[str, str]:
+        return {"from": self.first.isoformat(), "to": self.last.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,13 @@ class Dispatch:
     language: str | None = None  # BCP 47, None when it cannot be told
     published: datetime | None = None
     summary: str = ""
+    event: Event | None = None  # when what it tells of takes place, where the text says so to the day
+    phones: bool = False  # it holds a telephone number: an editor looks first
+
+    @property
+    def regional(self) -> bool:
+        """It concerns no country more than another."""
+        return not self.countries
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -46,4 +63,7 @@ class Dispatch:
             "language": self.language,
             "published": self.published.astimezone(UTC).isoformat().replace("+00:00", "Z") if self.published else None,
             "summary": self.summary,
+            "regional": self.regional,
+            "event": self.event.as_json() if self.event else None,
+            "phones": self.phones,
         }

@@ -123,7 +123,7 @@ class Gazetteer:
         """The country that somebody means who typed ``text``; ``rest`` is what else they said."""
         text = clean(text)
         found = words(text)
-        meant = [m for m in self._mentions(text, found) if self._is_meant(m, found)]
+        meant = [m for m in self.mentions(text, found) if self._is_meant(m, found)]
         for how in ("name", "flag", "adjective", "code", "city", "fuzzy"):
             match how:
                 case "flag":
@@ -138,27 +138,7 @@ class Gazetteer:
                 return guess
         return CountryGuess(None, None, "", text)
 
-    def concerned(self, text: str, dateline: Sequence[str] = ()) -> tuple[str, ...]:
-        """The countries that a text is about, sorted. ``dateline`` are the countries where it was written.
-
-        A country of the region counts wherever it is named, also by its people and its cities. One outside counts when
-        it is named as itself, not as a donor, a visitor, or part of an agency's name.
-        """
-        found = words(text)
-        mentions = [m for m in self._mentions(text, found) if self._is_said(m, text, found)]
-        named = {m.country for m in mentions if m.kind != "city"} | set(dateline)
-        concerned = {country for country in dateline if country in REGION}
-        aside = _bystanders(text, found, [m for m in mentions if m.kind == "name"])
-        for mention in mentions:
-            if mention.kind == "city":
-                here = next((c for c in mention.candidates if c.country in named), mention.candidates[0])
-                if here.region and not _only_a_name(text, found, mention):
-                    concerned.add(here.country)
-            elif mention.country in REGION or (mention.kind == "name" and mention not in aside):
-                concerned.add(mention.country)
-        return tuple(sorted(concerned))
-
-    def _mentions(self, text: str, found: Sequence[Word]) -> Iterator[Mention]:
+    def mentions(self, text: str, found: Sequence[Word]) -> Iterator[Mention]:
         """Everything in the text that bears the name of a place, the longest names first, none overlapping."""
         at = 0
         while at < len(found):
@@ -204,23 +184,19 @@ class Gazetteer:
         shortest = 4 if home else 5
         return len(mention.phrase) >= shortest and place.size in (LARGE if home else "cx")
 
-    def _is_said(self, mention: Mention, text: str, found: Sequence[Word]) -> bool:
-        """Whether a text that says this means the place: written with a capital, if its script has them, and large."""
-        first = found[mention.first]
-        if mention.phrase in self._shy and not (first.cased and first.capital and mention.first > 0):
-            return False
-        place = mention.candidates[0]
-        if mention.kind != "city":
-            # Russian and its neighbours write "афганский" small.
-            local = mention.inflected or mention.kind == "adjective" or place.region
-            return first.capital or (local and not mention.phrase.isascii())
-        if not first.capital or not any(c.region for c in mention.candidates):
-            return False
-        written = text[first.start : found[mention.last - 1].end]
-        after_preposition = mention.first > 0 and found[mention.first - 1].folded in PREPOSITIONS
-        if after_preposition:
-            return True
-        return place.size in LARGE and not (len(written) < 5 and written.isupper() and first.cased)
+    def spelled(self, name: str, *, only_countries: bool = False) -> str | None:
+        """The country of the region whose name, or whose large city, this misspells by a letter."""
+        folded = " ".join(word.folded for word in words(name))
+        if len(folded) < 6 or folded in self._names:
+            return None
+        near = {
+            country
+            for length in range(len(folded) - 1, len(folded) + 2)
+            for other, country in self._spelled.get(length, ())
+            if OSA.distance(folded, other, score_cutoff=1) <= 1
+            and (not only_countries or self._names[other][0].size == "n")
+        }
+        return near.pop() if len(near) == 1 else None
 
     def _misspelled(self, text: str, found: Sequence[Word]) -> CountryGuess | None:
         best: tuple[int, int, str] | None = None
@@ -375,86 +351,3 @@ def _without(word: str, script: str) -> Iterator[str]:
     for after in _AFTER[script]:
         if len(word) > len(after) + 2 and word.endswith(after):
             yield word[: -len(after)]
-
-
-# --- Countries that stand by: donors, visitors, the names of agencies ----------------------------------------------
-
-# Between the members of a list of countries.
-_AND = regex.compile(r"[\s,;/&]*(?:(?:and|or|as well as|the|kingdom of|republic of)\b[\s,]*)*", regex.IGNORECASE)
-_GIVER = (
-    r"(?:co-?)?(?:fund|financ|support|sponsor|donat|contribut)\w*|grants?|donors?|generosity|delegat\w+|representatives?|"
-    r"officials?|experts?|ambassadors?|embass\w+|consulates?|visitors?|participants?|guests?|observers?|diplomats?|ministers?|"
-    r"ministr\w+|secretariats?|agenc\w+|departments?|directorates?|kingdom"
-)
-# Between the word for a giver or guest and its country only small words and capitals may stand:
-# "funded by the Ministry of Foreign Affairs of the Kingdom of …", "a delegation from …".
-_CHAIN = regex.compile(
-    rf"(?:\b(?i:{_GIVER})\s+(?:of|from|by)|\b(?i:ambassadors?|thanks)\s+to)\b"
-    r"(?:,?\s+(?:of|from|by|the|and|&|its|their|generous|financial|governments?|kingdom|people|republic|state|federal|\p{Lu}[\w&’'-]*))*"
-    r",?\s*$"
-)
-_GIVES = regex.compile(
-    r"(?:[’'`]s)?[\s-](?:co-?)?(?:funded|financed|backed|supported|sponsored|led)\b|"
-    r"(?:\s(?:has|have|had|also|generously|jointly|will))*\s(?:co-?)?(?:funds?|finances?|sponsors?|donate[sd]?|contribute[sd]?|funded|financed)\b"
-)
-_OWNS = regex.compile(
-    r"[’'`]s?\s+(?:\p{Lu}\w*\s+)*(?:Ministr|Secretariat|Embass|Ambassador|Agency|Minister|Department|Office)"
-)
-_VISIT = regex.compile(
-    r"\b(?:visit(?:s|ed|ing|ors?)?|delegations?|delegates|missions?|representatives|participants|attend\w*|joined|"
-    r"hosted|member states|donors?|funded|financed|meeting|conference|workshop|officials)\b",
-    regex.IGNORECASE,
-)
-_STOP = regex.compile(r"[.!?\n]\s")
-_CEREMONY = listed(
-    """process dialogue convention conventions declaration agreement protocol accord accords principles statement
-    consensus regulation treaty pact charter compact"""
-)
-_OFFICE = regex.compile(
-    r"\b(?:regional|liaison|head)\s+office\b[^.;:,]{0,60}$|\b(?:headquarters|secretariat)\s+(?:is\s+)?(?:based\s+)?in\s+$",
-    regex.I,
-)
-
-
-def _bystanders(text: str, found: Sequence[Word], named: Sequence[Mention]) -> set[Mention]:
-    """Of the countries named, those outside the region that only pay, visit or lend their name to an office."""
-    aside: set[Mention] = set()
-    for run in _runs(text, found, named):
-        outside = [m for m in run if m.candidates[0].country not in REGION]
-        if not outside:
-            continue
-        start, end = found[run[0].first].start, found[run[-1].last - 1].end
-        opens = max(
-            (stop.end() for stop in _STOP.finditer(text, max(0, start - 400), start)), default=max(0, start - 400)
-        )
-        closes = stop.start() if (stop := _STOP.search(text, end)) else len(text)
-        lead = text[max(opens, start - 160) : start]
-        if (
-            _CHAIN.search(lead)
-            or _GIVES.match(text, end)
-            or _OWNS.match(text, end)
-            or (len(outside) > 2 and _VISIT.search(text, opens, closes))
-        ):
-            aside.update(outside)
-    return aside
-
-
-def _runs(text: str, found: Sequence[Word], named: Sequence[Mention]) -> Iterator[list[Mention]]:
-    """Countries in a row: "Austria, Denmark and the Netherlands"."""
-    run: list[Mention] = []
-    for mention in named:
-        if run and not _AND.fullmatch(text, found[run[-1].last - 1].end, found[mention.first].start):
-            yield run
-            run = []
-        run.append(mention)
-    if run:
-        yield run
-
-
-def _only_a_name(text: str, found: Sequence[Word], mention: Mention) -> bool:
-    """Whether a city only lends its name ("the Almaty Process") or houses an office ("Regional Office in Tashkent")."""
-    after = found[mention.last] if mention.last < len(found) else None
-    if after and after.capital and after.folded in _CEREMONY:
-        return True
-    start = found[mention.first].start
-    return bool(_OFFICE.search(text[max(0, start - 100) : start]))

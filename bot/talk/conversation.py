@@ -243,7 +243,7 @@ def _passed_on(turn: Turn, update: Said | Attached) -> list[Message]:
         return draft.pictured(turn, update.file, text) if picture else []
     if not update.forwarded or not text:
         return []
-    if turn.staff.may("editor"):
+    if turn.staff.may("editor") and turn.person.step != desk.HAND_IN:
         return draft.forwarded(turn, text)
     return desk.hand_in(turn, text) if turn.staff.may("partner") else []
 

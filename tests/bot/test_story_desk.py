@@ -60,6 +60,7 @@ async def test_an_editor_corrects_and_approves_what_people_then_get(
                     code = await hub.db.write(staff.add, name, "editor", hub.clock.now())
                     bot.say(chat, f"/staff {code}")
                     await shown(bot, chat, f"Welcome, {name}.")
+                await eventually(lambda: [call.method.lower() for call in bot.calls].count("deletemessages") == 2)
 
                 web.pages["/news.txt"] = feed(as_text([OLD, NEWS]), "text/plain; charset=utf-8")
                 for chat in (LEILA, OMAR):

@@ -17,8 +17,8 @@ from storage.schema import broadcasts, deliveries, dispatches, people, told, upd
 from tests.simulation.day import Day
 from tests.simulation.house import chat
 from tests.simulation.hub import DELETE
-from tests.simulation.platform import DEADLINE, Accepted
-from tests.simulation.world import Kill
+from tests.simulation.platform import AT_ONCE, DEADLINE, Accepted
+from tests.simulation.world import Break
 
 FLUSH: Final = 0.05  # seconds, of the formula for second copies
 ANSWERED: Final = 0.25  # seconds in which an answer is there and written down, if nothing fails
@@ -121,16 +121,16 @@ def cause(day: Day, first: Accepted) -> str:
         return ""
     if first.fault:
         return first.fault
-    if _killed_with(day, first):
-        return "kill"
+    if broken := _broken_with(day, first):
+        return broken.kind
     database = ("error before", "error after", "outage")
     return "database" if any(day.world.faults[kind] for kind in database) else ""
 
 
-def _killed_with(day: Day, copy: Accepted) -> Kill | None:
-    """The kill that came before its answer was written down."""
-    kills = (kill for kill in day.world.kills if kill.process is copy.process and not kill.orderly)
-    return next((kill for kill in kills if kill.at - copy.at < ANSWERED), None)
+def _broken_with(day: Day, copy: Accepted) -> Break | None:
+    """The kill, or the pause, that came before its answer was written down. (Who ends in order writes it down.)"""
+    near = (broken for broken in day.world.breaks if abs(broken.at - copy.at) < ANSWERED)
+    return next((broken for broken in near if broken.process is copy.process and broken.kind != "restart"), None)
 
 
 def nothing_comes_twice_without_a_cause(day: Day) -> Iterator[str]:
@@ -148,17 +148,18 @@ def allowed(day: Day) -> int:
     return math.ceil(day.platform.rate * (p99 + FLUSH)) + 1
 
 
-def after_each_kill(day: Day) -> Counter[float]:
-    """Messages of which something came again because of each kill, by its time."""
+def after_each(day: Day, kind: str) -> Counter[Break]:
+    """Messages of which something came again because of each kill, or of each pause."""
     firsts = {all_of_it[0].number: all_of_it[0] for all_of_it in copies(day).values()}
-    kills = (_killed_with(day, first) for first in firsts.values() if cause(day, first) == "kill")
-    return Counter(kill.at for kill in kills if kill)
+    breaks = (_broken_with(day, first) for first in firsts.values() if cause(day, first) == kind)
+    return Counter(broken for broken in breaks if broken)
 
 
-def a_kill_repeats_no_more_than_was_on_the_wire(day: Day) -> Iterator[str]:
-    for at, number in after_each_kill(day).items():
-        if number > allowed(day):
-            yield f"{number} second copies after the kill at {at}, allowed {allowed(day)}"
+def a_break_repeats_no_more_than_was_on_the_wire(day: Day) -> Iterator[str]:
+    for kind, most in (("kill", allowed(day)), ("pause", AT_ONCE)):
+        for broken, number in after_each(day, kind).items():
+            if number > most:
+                yield f"{number} second copies after the {kind} at {broken.at:.3f}, allowed {most}"
 
 
 # ── Stop, told, pace ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,7 +210,7 @@ CHECKS: Final[tuple[Callable[[Day], Iterator[str]], ...]] = (
     nobody_is_lost,
     questions_are_answered,
     nothing_comes_twice_without_a_cause,
-    a_kill_repeats_no_more_than_was_on_the_wire,
+    a_break_repeats_no_more_than_was_on_the_wire,
     stop_means_stop,
     the_erased_are_gone,
     who_got_it_is_told,

@@ -24,7 +24,7 @@ from tests.simulation.house import ACCOUNT, House, chat, house
 from tests.simulation.hub import DELETE, STOP, SimHub
 from tests.simulation.loop import Process, simulated
 from tests.simulation.platform import Platform, SimChannel
-from tests.simulation.world import DOWN, SimClock, SimDatabase, World
+from tests.simulation.world import Break, SimClock, SimDatabase, World
 from tests.storage.scene import a_dispatch
 
 SIZE = 12  # people; the real code takes some milliseconds for a message
@@ -32,6 +32,8 @@ CHUNK = 5  # people in one chunk of a plan
 CHAOS = 8.0  # seconds for which there are faults
 PATIENCE = 60.0  # seconds after the last fault in which everything is done
 AFTER = 4.0  # … and then nothing more happens
+DOWN = (0.05, 2.0)  # seconds until somebody starts it again
+PAUSE = (0.1, 9.0)  # seconds; a lease is shorter
 WORK = ("pending", "claimed", "sending")
 
 
@@ -69,13 +71,17 @@ class Day:
         self.hubs.append(hub)
         hub.begin(self.world.loop)
 
-    def ended(self, process: Process, orderly: bool) -> None:
-        """Somebody starts it again: a killed one soon, the other when it is gone."""
-        if not orderly:
-            self.world.later(self.world.rng.uniform(*DOWN), self.start)
-            return
-        self.hubs[-1].stop()
-        self._when_gone(process)
+    def broken(self, what: Break) -> None:
+        """It goes on, or somebody starts it again: a killed one soon, the other when it is gone."""
+        world = self.world
+        match what.kind:
+            case "pause":
+                world.later(world.rng.uniform(*PAUSE), what.process.go_on, world.loop)
+            case "kill":
+                world.later(world.rng.uniform(*DOWN), self.start)
+            case "restart":
+                self.hubs[-1].stop()
+                self._when_gone(what.process)
 
     def _when_gone(self, process: Process) -> None:
         self.world.later(0.1, self._when_gone if process.tasks else self._again, process)
@@ -147,7 +153,7 @@ class Day:
         return said and not any(self.house.look(query.limit(1)) for query in waits)
 
     async def run(self) -> None:
-        self.world.ended = self.ended
+        self.world.broken = self.broken
         self.start()
         self.schedule()
         await asyncio.sleep(CHAOS)
@@ -203,8 +209,8 @@ def _logging(tell: Callable[[str], None] | None) -> Iterator[None]:
         structlog.configure(**before)
 
 
-def live(seed: int, *, size: int = SIZE, tell: Callable[[str], None] | None = None) -> Day:
-    """The day of this seed, to its end."""
+def live(seed: int, *, size: int = SIZE, calm: bool = False, tell: Callable[[str], None] | None = None) -> Day:
+    """The day of this seed, to its end. ``calm``: nothing goes wrong on it."""
     began = time.perf_counter()
     with (
         simulated() as loop,
@@ -212,7 +218,7 @@ def live(seed: int, *, size: int = SIZE, tell: Callable[[str], None] | None = No
         patch.object(planning, "plan_chunk", _in_small_chunks(planning.plan_chunk)),
         patch.object(inbox, "GLANCE", 1.0),  # it costs more time than it shows
     ):
-        world = World(seed, loop, house(size), tell)
+        world = World(seed, loop, house(size), tell, chaos=not calm)
         rate = float(world.rng.choice((5, 10, 20)))
         group_wait = timedelta(seconds=world.rng.choice((0, 0, 3)))
         day = Day(

@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 TICK = 1e-9  # seconds within which timers are due together
+BUSY = 100_000  # rounds in one moment, after which time is said to stand still
 
 HOST: ContextVar[Process | None] = ContextVar("host", default=None)
 WORLD = Context()  # what belongs to no process: the platform, people, faults
 
 
 class Deadlock(Exception):
-    """Everybody waits, and for nothing that will come."""
+    """Everybody waits, and for nothing that will come; or nobody ever waits."""
 
 
 class Process:
@@ -77,9 +78,11 @@ class _NoIO:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self._rounds = 0
 
     def select(self, timeout: float | None) -> list[Any]:
-        if timeout is None:
+        self._rounds = 0 if timeout else self._rounds + 1
+        if timeout is None or self._rounds > BUSY:
             raise Deadlock
         self.now += timeout
         return []

@@ -28,6 +28,7 @@ from tests.simulation.loop import Process
 from tests.simulation.world import World
 
 DEADLINE = 6.0  # seconds
+AT_ONCE = 8  # requests under way
 UP = (0.015, 0.025)  # seconds that a request is on its way
 DOWN = (0.01, 0.08)  # … and its answer
 POLL = 20.0
@@ -89,6 +90,7 @@ class Platform:
     async def send(self, process: Process, address: str, part: Part) -> Outcome:
         world = self.world
         world.edge(process)  # killed before it left
+        await asyncio.sleep(0)
         left = world.loop.time()
         until, told, since = self._hold
         self.overrun += told is process and since < left < until
@@ -163,7 +165,7 @@ class SimChannel:
         self._process = process
         self._offset = 0
         self.account = account
-        self.limits = Limits(per_second=platform.rate, deadline=DEADLINE)
+        self.limits = Limits(per_second=platform.rate, deadline=DEADLINE, at_once=AT_ONCE)
 
     def fit(self, message: Message) -> tuple[Part, ...]:
         """A bar parts a message."""

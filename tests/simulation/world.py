@@ -23,6 +23,7 @@ from tests.simulation.loop import WORLD, Process, SimLoop
 KINDS = (
     "kill",
     "restart",
+    "pause",
     "error before",
     "error after",
     "outage",
@@ -45,10 +46,9 @@ OFTEN = {  # of each chance that there is
     "later here": 0.02,
     "gone": 0.01,
 }
-KILLS = 4  # at most
+ENDS = 4  # kills, restarts and pauses, at most
 EDGES = 500  # among so many moments, each of them before or after something that lasts
 OUTAGE = (0.5, 5.0)  # seconds
-DOWN = (0.05, 2.0)  # seconds until somebody starts it again
 
 
 class DatabaseFault(Exception):
@@ -59,11 +59,13 @@ class Buried(Exception):
     """Of a dead process, so that it ends."""
 
 
-@dataclass
-class Kill:
+@dataclass(frozen=True)
+class Break:
+    """A process was killed, told to end, or stood still."""
+
+    kind: str
     at: float
     process: Process
-    orderly: bool
 
 
 @dataclass
@@ -75,7 +77,7 @@ class World:
     rng: random.Random = field(init=False)
     kinds: frozenset[str] = field(init=False)
     faults: Counter[str] = field(default_factory=Counter)
-    kills: list[Kill] = field(default_factory=list)
+    breaks: list[Break] = field(default_factory=list)
     chaos: bool = True
     over: bool = False
     lines: int = 0
@@ -85,11 +87,11 @@ class World:
         self.kinds = frozenset(self.rng.sample(KINDS, len(KINDS) // 2))
         self._hash = hashlib.blake2b(digest_size=8)
         self._edges = itertools.count()
-        edges = self.rng.sample(range(EDGES), self.rng.randint(1, KILLS))
-        self._ends = {edge: self.rng.choice(("kill", "restart")) for edge in edges}
+        edges = self.rng.sample(range(EDGES), self.rng.randint(1, ENDS))
+        self._ends = {edge: self.rng.choice(("kill", "restart", "pause")) for edge in edges}
         begins = self.rng.uniform(0.5, 6)
         self._outage = (begins, begins + self.rng.uniform(*OUTAGE))
-        self.ended: Callable[[Process, bool], None] = lambda process, orderly: None
+        self.broken: Callable[[Break], None] = lambda _: None
         self.house.reset(self.now)
 
     # ── Time and trace ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -126,19 +128,16 @@ class World:
         return self.chaos and "outage" in self.kinds and begins <= self.loop.time() < ends
 
     def edge(self, process: Process) -> None:
-        """A moment at which a process may end."""
+        """A moment at which a process may be killed, told to end, or stand still."""
         kind = self._ends.get(next(self._edges), "")
-        if self.chaos and kind in self.kinds and process.up:
-            self.end(process, orderly=kind == "restart")
-
-    def end(self, process: Process, *, orderly: bool) -> None:
-        kind = "restart" if orderly else "kill"
+        if not (self.chaos and kind in self.kinds and process.up):
+            return
         self.faults[kind] += 1
         self.note(f"{process} {kind}")
-        self.kills.append(Kill(self.loop.time(), process, orderly))
-        if not orderly:
+        self.breaks.append(Break(kind, self.loop.time(), process))
+        if kind != "restart":
             process.stop()
-        self.later(0, self.ended, process, orderly)
+        self.later(0, self.broken, self.breaks[-1])
 
 
 class SimClock:
@@ -201,6 +200,7 @@ class SimDatabase(Database):
         world, name = self._world, deed.__name__
         world.edge(self._process)  # killed before it
         if not self._process.up:
+            world.loop.call_soon(self._write, done, deed, args, kwargs)  # if it ever goes on
             return
         result, error = None, self._before()
         if error is None:

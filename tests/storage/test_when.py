@@ -41,6 +41,10 @@ class Told:
         self.asked.append((rhythm, heard))
         return self.answer(heard)
 
+    def night(self, rhythm: Rhythm, account: str, now: datetime) -> Wait | None:
+        may = self.may_leave(rhythm, Heard(), account, now)
+        return may if isinstance(may, Wait) else None
+
     def together(self, rhythm: Rhythm) -> bool:
         return True
 
@@ -91,6 +95,18 @@ async def test_a_plan_asks_for_each_rhythm_and_writes_down_the_hour_and_its_rule
         map(str, {Rhythm(), Rhythm("Asia/Kabul", "daily 18:30", "off")})
     )
     assert {(row.due_at, row.why) for row in await db.read(rows)} == {(MORNING, "later")}
+
+
+async def test_a_week_s_digest_still_holds_what_came_first_in_it(db: Database, keys: KeyStore) -> None:
+    monday = NOW + timedelta(days=6)
+
+    def live(conn: Connection) -> list[datetime]:
+        follower(conn, keys)
+        broadcast_id = a_broadcast(conn, news(conn), NOW + timedelta(days=3))
+        planning.plan_chunk(conn, broadcast_id, NOW, timing=Told(monday))
+        return [row.valid_until for row in rows(conn)]
+
+    assert await db.write(live) == [monday + timedelta(days=1)]
 
 
 async def test_what_waits_already_takes_the_new_along(db: Database, keys: KeyStore) -> None:

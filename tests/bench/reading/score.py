@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Any
 import regex
 
 from bot.news.dispatch import Dispatch
-from bot.news.places import Gazetteer
 from bot.news.read import Reader
 from bot.news.samenews import ALIKE, Facts, fingerprint, likeness, runs, two_events
 
@@ -187,18 +186,3 @@ def _alone(reader: Reader, text: str) -> Dispatch:
 
 def _facts(item: Dispatch) -> Facts:
     return Facts.of(item.text, [place.name for place in item.places], item.countries)
-
-
-def columns(scores: Scores) -> Iterator[tuple[str, Callable[[], str]]]:
-    """What is printed, in its order."""
-    for name in ("countries", "topics"):
-        tally: Tally = getattr(scores, name)
-        for figure in ("precision", "recall", "f1"):
-            yield f"{name} {figure}", lambda tally=tally, figure=figure: f"{getattr(tally, figure):.3f}"
-    for name in ("dateline", "event", "phones", "lead", "queries", "nonsense", "pairs"):
-        share: Share = getattr(scores, name)
-        yield name, lambda share=share: f"{share.share:.3f}  {share.right}/{share.all}"
-
-
-def nowhere(gazetteer: Gazetteer, typed: str) -> bool:
-    return gazetteer.country(typed).country is None

@@ -161,11 +161,11 @@ class World:
         texts = {dispatch.id: dispatch.text for dispatch in await self.everything()}
         return [texts[dispatch_id] for dispatch_id in await self.broadcasts()]
 
-    def restarted(self, db: Database | None = None) -> Watch:
+    def restarted(self, db: Database | None = None, **fetching: Any) -> Watch:
         """Another process: it knows what is in the tables, and nothing else."""
         return Watch(
             db=db or self.db,
-            fetcher=Fetcher(clock=self.clock.now),
+            fetcher=Fetcher(clock=self.clock.now, **fetching),
             reader=self.reader,
             clock=self.clock,
             valid_for=VALID_FOR,

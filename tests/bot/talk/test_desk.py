@@ -12,7 +12,7 @@ from bot.news import intake
 from bot.news.intake import WAITS
 from bot.news.read import Reader
 from bot.talk import notices
-from channels.contract import Message
+from channels.contract import Message, Said
 from channels.wording import plain
 from config.messages import languages
 from storage import accounts, dispatches, people, planning, schema, sources, staff
@@ -425,6 +425,16 @@ async def test_the_words_may_come_in_the_next_message(talk: Talk) -> None:
     await parwana.press("Cancel")
     await parwana.say("Kabul, Afghanistan: This is for nobody.")
     assert len(await talk.db.read(dispatches.waiting)) == 1
+
+
+@pytest.mark.parametrize("role", ["editor", "partner"])
+async def test_a_post_that_is_passed_on_is_handed_in(talk: Talk, role: str) -> None:
+    who = await editor(talk, "Parwana", "2003", role)
+    if role == "editor":  # who otherwise begins a broadcast with it
+        await who.say("/handin")
+    await who.update(Said(id="9", address="2003", at=NOW, text=NEWS, forwarded=True))
+    assert who.heard == "Thank you. An editor looks at it."
+    assert (await who.person()).step == ""
 
 
 async def test_the_same_words_twice_are_one_dispatch(talk: Talk) -> None:

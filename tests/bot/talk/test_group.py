@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.talk.conversation import Conversation
 from bot.talk.group import READ, RUN, Standing, needs_standing
 from channels.contract import AnyUpdate, Attached, Message, Pressed, Said, Started
 from config.messages import languages
-from storage import people
+from storage import people, schema
 from storage.database import Database
 from storage.keys import KeyStore
 from storage.people import Person
@@ -242,3 +243,17 @@ def test_the_platform_is_asked_who_somebody_is_only_where_it_matters(update: Any
 
 def test_what_is_read_and_what_is_changed_are_apart() -> None:
     assert not READ & RUN
+
+
+async def test_when_news_comes_is_for_who_runs_it(group: Group) -> None:
+    await group.say("/subscribe iraq")
+    await group.say("/when daily", MEMBER)
+    assert "Only an admin" in group.heard
+    await group.say("/when daily")
+    await group.say("/quiet off")
+    await group.say("/regional on")
+    assert (await group.person()).regional
+    row = await group.db.read(
+        lambda conn: conn.execute(sa.select(schema.people).where(schema.people.c.kind == "group")).one()
+    )
+    assert (row.frequency.split()[0], row.quiet) == ("daily", "off")
