@@ -85,7 +85,9 @@ class SourceDoor:
         self.world = World(self.db, self.web, self.reader)
         self._hurried = self.world.restarted(total_seconds=HURRY)
 
-    async def brings(self, page: Answer, kind: str = "feed", *, hurry: bool = False, **elsewhere: Answer) -> Taken:
+    async def brings(
+        self, page: Answer, kind: str = "feed", *, hurry: bool = False, elsewhere: Mapping[str, Answer] = {}
+    ) -> Taken:
         """What becomes of this page; and of the good one that comes later, whatever this one was."""
         row = next(self._rows)
         name = f"row{row}"

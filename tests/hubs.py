@@ -57,7 +57,7 @@ async def running(wanted: Settings, keys: Path, **more: Any) -> AsyncIterator[Hu
         await hub.stop()
 
 
-async def eventually(what: Callable[[], Any], seconds: float = 15.0) -> Any:
+async def eventually(what: Callable[[], Any], seconds: float = 45.0) -> Any:
     """Wait until ``what()`` is true, and return it."""
     async with asyncio.timeout(seconds):
         while not (found := what()):  # noqa: ASYNC110 (there is nothing to wait for but what the stand-ins show)

@@ -24,7 +24,7 @@ _COMMA = regex.compile(r"\s*[,،、]\s*")
 # "and", as the languages of the region say it between two cities.
 _AND = regex.compile(r"\s+(?:and|&|und|et|и|ва|va|және|жана|менен|ve|û|و|او|اور|এবং|ও)\s+|\s*/\s*|\s+[–—-]\s+")
 _BRACKETS = regex.compile(r"\s*[(\[]([^()\[\]]{1,40})[)\]]\s*")
-_AROUND = regex.compile(r"^[(\[]\s*|\s*[)\]]$|^(?:[-–—•*]\s*)+")
+_AROUND = regex.compile(r"(?:[-–—•*]\s*)*(?:[(\[](?P<in>[^()\[\]]+)[)\]]|(?P<bare>.*))", regex.DOTALL)
 _AGENCY = regex.compile(r"\p{Lu}{2,8}\s?[-–/ ]\s?(?=\p{L})")
 _CAPITALS = regex.compile(r"\p{Lu}{2,5}")
 
@@ -47,14 +47,16 @@ def read_dateline(text: str, gazetteer: Gazetteer) -> Dateline | None:
         if len(head) < 2 or _NEVER.search(head):
             continue
         strict = end["stop"] is not None
-        for written in _variants(_AROUND.sub("", head.strip())):
+        for written in _variants(head.strip()):
             if read := _read(written, gazetteer, strict=strict):
                 return Dateline(*read, text[end.end() :].strip())
     return None
 
 
 def _variants(head: str) -> Iterator[str]:
-    """As it stands, and without the agency that may stand before it: "BSS-DHAKA"."""
+    """As it stands, out of its bullet or brackets, and without the agency that may stand before it: "BSS-DHAKA"."""
+    if whole := _AROUND.fullmatch(head):
+        head = whole["in"] or whole["bare"]
     yield head
     if agency := _AGENCY.match(head):
         yield head[agency.end() :]
@@ -94,18 +96,24 @@ def _items(head: str, gazetteer: Gazetteer) -> Iterator[str]:
     """The places that a dateline names, without days and agencies; a country after its city is one of its own."""
     head = _BRACKETS.sub(lambda inside: f", {inside[1]}, " if _country(inside[1], gazetteer) else " ", head)
     for part in filter(None, _COMMA.split(head.strip())):
-        whole = _undated(part)
+        whole = _undated(part, gazetteer)
         # A country with an "and" in its name is one item: "Bosnia and Herzegovina".
-        for item in [whole] if _country(whole, gazetteer) else map(_undated, _AND.split(part)):
+        for item in [whole] if _country(whole, gazetteer) else _AND.split(part):
+            item = _undated(item, gazetteer)
             if item and not _is_american_state(item, head, gazetteer):
                 yield from _parted(item, gazetteer)
 
 
-def _undated(item: str) -> str:
+def _undated(item: str, gazetteer: Gazetteer) -> str:
+    """Without the days at its ends. In Tajik "Душанбе" is Monday, and mostly the capital."""
     tokens = item.split()
-    while tokens and is_date_word(fold(tokens[-1].strip("."))):
+
+    def is_day(token: str) -> bool:
+        return is_date_word(fold(token.strip("."))) and not _is_large(token, gazetteer)
+
+    while tokens and is_day(tokens[-1]):
         tokens.pop()
-    while tokens and is_date_word(fold(tokens[0].strip("."))):
+    while tokens and is_day(tokens[0]):
         tokens.pop(0)
     return " ".join(tokens)
 

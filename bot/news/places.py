@@ -34,11 +34,13 @@ LARGE = "ncpxl"  # a country's capital, a province, a city of 100,000 or more
 LONGEST = 5  # words in a name
 
 How = Literal["name", "flag", "code", "city", "adjective", "fuzzy"]
+Kind = Literal["name", "adjective", "people", "city"]
+_KINDS: dict[str, Kind] = {"n": "name", "a": "adjective", "b": "people"}
 
 
 class Candidate(NamedTuple):
     country: str
-    size: str  # see config/make_places.py; "a" for an adjective
+    size: str  # see config/make_places.py; "a" and "b" for an adjective
 
     @property
     def region(self) -> bool:
@@ -53,8 +55,8 @@ class Mention(NamedTuple):
     inflected: bool
 
     @property
-    def kind(self) -> How:
-        return {"n": "name", "a": "adjective"}.get(self.candidates[0].size, "city")  # type: ignore[return-value]
+    def kind(self) -> Kind:
+        return _KINDS.get(self.candidates[0].size, "city")
 
     @property
     def country(self) -> str:
@@ -95,12 +97,8 @@ class Gazetteer:
             else:
                 names.update(dict.fromkeys(extra, _candidates(place)))
         for name, found in names.items():
-            if len(name) < 6 or not found or " " in name or name in shy:
-                continue
-            country, size = found[0]
-            near = country in REGION
-            if (size == "n" and (near or name.isascii())) or (near and size in "cxl" and len(name) > 6):
-                spelled.setdefault(len(name), []).append((name, country))
+            if found and name not in shy and _may_be_misspelled(name, *found[0]):
+                spelled.setdefault(len(name), []).append((name, found[0].country))
         openers = frozenset(name.partition(" ")[0] for name in names if " " in name)
         countries = frozenset(found[0].country for found in names.values() if found and found[0].size == "n")
         return cls(names, countries, openers, frozenset(shy), spelled)
@@ -108,6 +106,10 @@ class Gazetteer:
     def called(self, name: str) -> tuple[Candidate, ...]:
         """The places of exactly this name, largest first."""
         return self._names.get(" ".join(word.folded for word in words(name)), ())
+
+    def is_shy(self, phrase: str) -> bool:
+        """Whether these folded words name a country and are everyday words too: "chad", "того"."""
+        return phrase in self._shy
 
     def name(self, country: str, language: str) -> str:
         """What ``country`` is called in ``language``; in English when that language has no name for it."""
@@ -168,6 +170,8 @@ class Gazetteer:
 
     def _is_meant(self, mention: Mention, found: Sequence[Word]) -> bool:
         """Whether a person who typed this in a message means the place."""
+        if mention.kind == "people":
+            return False
         alone = all(word.folded in FILLERS for word in (*found[: mention.first], *found[mention.last :]))
         first = found[mention.first]
         inside = mention.first > 0 and first.cased and first.capital
@@ -186,39 +190,45 @@ class Gazetteer:
 
     def spelled(self, name: str, *, only_countries: bool = False) -> str | None:
         """The country of the region whose name, or whose large city, this misspells by a letter."""
-        folded = " ".join(word.folded for word in words(name))
-        if len(folded) < 6 or folded in self._names:
+        folded = "".join(word.folded for word in words(name))
+        if len(folded) < 6 or self.called(name):
             return None
-        near = {
-            country
-            for length in range(len(folded) - 1, len(folded) + 2)
-            for other, country in self._spelled.get(length, ())
-            if OSA.distance(folded, other, score_cutoff=1) <= 1
-            and (not only_countries or self._names[other][0].size == "n")
-        }
-        return near.pop() if len(near) == 1 else None
+        near = self._near(folded, 1, "n" if only_countries else LARGE)
+        return near[1] if near else None
 
     def _misspelled(self, text: str, found: Sequence[Word]) -> CountryGuess | None:
-        best: tuple[int, int, str] | None = None
+        best: tuple[int, int, int, str] | None = None
         for at, word in enumerate(found):
-            if len(word.folded) < 5 or word.folded in self._names:
-                continue
-            allowed = 1 if len(word.folded) < 8 else 2
-            near: dict[str, int] = {}
-            for length in range(len(word.folded) - allowed, len(word.folded) + allowed + 1):
-                for name, country in self._spelled.get(length, ()):
-                    distance = OSA.distance(word.folded, name, score_cutoff=allowed)
-                    if distance <= allowed:
-                        near[country] = min(distance, near.get(country, distance))
-            if near:
-                closest = min(near.values())
-                countries = [country for country, distance in near.items() if distance == closest]
-                if len(countries) == 1 and (best is None or closest < best[0]):
-                    best = (closest, at, countries[0])
+            for stop in (at + 1, at + 2):
+                written = "".join(each.folded for each in found[at:stop])
+                near = None
+                if stop == at + 2 and (stop > len(found) or len(word.folded) < 3 or len(written) < 7):
+                    continue
+                if stop == at + 2 and any(written == name and land in REGION for name, land in self._spelled.get(len(written), ())):
+                    near = (0, self._names[written][0].country)  # "Islam abad" is nothing but a space away
+                elif len(written) > 4 and written not in self._names:
+                    near = self._near(written, 1 if len(written) < 8 or stop == at + 2 else 2, LARGE)
+                    if near and stop == at + 2 and near[1] not in REGION:
+                        near = None
+                if near and (best is None or near[0] < best[0]):
+                    best = (near[0], at, stop, near[1])
         if best is None:
             return None
-        word = found[best[1]]
-        return CountryGuess(best[2], "fuzzy", text[word.start : word.end], _rest(text, word.start, word.end))
+        start, end = found[best[1]].start, found[best[2] - 1].end
+        return CountryGuess(best[3], "fuzzy", text[start:end], _rest(text, start, end))
+
+    def _near(self, written: str, allowed: int, sizes: str) -> tuple[int, str] | None:
+        """(distance, country) of the one country whose names are nearest to what is written."""
+        near: dict[str, int] = {}
+        for length in range(len(written) - allowed, len(written) + allowed + 1):
+            for name, country in self._spelled.get(length, ()):
+                distance = OSA.distance(written, name, score_cutoff=allowed)
+                # "Kiran" is somebody's name.
+                close = distance <= allowed and (length > 5 or written[0] == name[0])
+                if close and self._names[name][0].size in sizes:
+                    near[country] = min(distance, near.get(country, distance))
+        closest = [country for country, distance in near.items() if distance == min(near.values())]
+        return (near[closest[0]], closest[0]) if len(closest) == 1 else None
 
 
 def _atlas(text: str) -> dict[str, tuple[Candidate, ...]]:
@@ -227,6 +237,16 @@ def _atlas(text: str) -> dict[str, tuple[Candidate, ...]]:
         places, _, listed = line.partition("\t")
         names.update(dict.fromkeys(listed.split("|"), _candidates(places)))
     return names
+
+
+def _may_be_misspelled(name: str, country: str, size: str) -> bool:
+    """Whether what people type is compared with this name: long ones, of what they are likely to mean."""
+    near = country in REGION
+    if len(name) < 6:
+        return near and name.isascii() and ((size == "n" and len(name) > 3) or (size == "c" and len(name) > 4))
+    if " " in name:
+        return False
+    return (size == "n" and (near or name.isascii())) or (near and size in "cxl" and len(name) > 6)
 
 
 def _candidates(places: str) -> tuple[Candidate, ...]:
@@ -303,7 +323,7 @@ _AFTER = {
     "cyrillic": fold(
         """
     ский ская ское ские ского ской ских ским скими скую ском ами ах ям ях ов ом ем ой ою ей а у е ы и ю я о да
-    де та те дан ден тан тен га ге ка ке ға қа ни нин нинг нинки ды ди ты дын дин тын нын нун дун ро дагы дагы
+    де та те дан ден тан тен нан нен мен бен пен га ге ка ке ға қа ни нин нинг нинки ды ди ты дын дин тын нын нун дун ро дагы дагы
     лик лык
     """
     ).split(),
@@ -351,3 +371,7 @@ def _without(word: str, script: str) -> Iterator[str]:
     for after in _AFTER[script]:
         if len(word) > len(after) + 2 and word.endswith(after):
             yield word[: -len(after)]
+    if script == "cyrillic":  # "Молдовы", "Японии"
+        for after, instead in (("ы", "а"), ("е", "а"), ("у", "а"), ("ои", "а"), ("и", "я"), ("ю", "я"), ("еи", "я")):
+            if word.endswith(after):
+                yield word[: -len(after)] + instead

@@ -9,11 +9,14 @@ from typing import Any, Literal
 
 import regex
 
+from bot.news.concerned import Concern, concern
 from bot.news.dateline import SHORTEST, Dateline, read_dateline
 from bot.news.dispatch import Dispatch
+from bot.news.events import read_event
 from bot.news.feeds import Item, SetAside, Unreadable, read_json, read_xml
 from bot.news.language import Languages
 from bot.news.pages import GUESSED, guessed, read_page
+from bot.news.phones import has_phone
 from bot.news.places import Gazetteer
 from bot.news.reliefweb import read_answer
 from bot.news.summary import summarise
@@ -112,19 +115,24 @@ class Reader:
             link=item.link,
             places=dateline.places,
             dateline_country=dateline.country,
-            countries=item.countries or self._concerned(item, dateline, everything),
+            countries=item.countries or self._concerned(item, dateline),
             topics=self.topics.of(text, item.title),
             language=item.language or self.languages.of(everything),
             published=item.published,
             summary=summarise(text or item.title),
+            event=read_event(everything, item.published.date() if item.published else None),
+            phones=has_phone(everything),
         )
 
-    def _concerned(self, item: Item, dateline: Dateline, everything: str) -> tuple[str, ...]:
-        where = {place.country for place in dateline.places} | {dateline.country}
-        concerned = set(self.gazetteer.concerned(everything, [country for country in where if country]))
+    def _concerned(self, item: Item, dateline: Dateline) -> tuple[str, ...]:
+        concerned = set(self._concern(item.title, dateline.body, dateline).countries)
         for name in item.about:
             concerned.update(place.country for place in self.gazetteer.called(name.split("(")[0])[:1])
         return tuple(sorted(concerned))
+
+    def _concern(self, title: str, text: str, dateline: Dateline) -> Concern:
+        where = {place.country for place in dateline.places} | {dateline.country}
+        return concern(self.gazetteer, text, [country for country in where if country], title)
 
 
 _WIDE = (b"\xff\xfe", b"\xfe\xff")

@@ -86,8 +86,8 @@ def _what(turn: Turn) -> list[str]:
     t, tn = turn.p.t, turn.p.tn
     return [
         t(
-            "We keep your language, the countries and topics that you choose, and the address that our messages go to. "
-            "We do not ask for your name."
+            "We keep your language, the countries and topics that you choose, when you want to hear from us, and the "
+            "address that our messages go to. We do not ask for your name."
         ),
         tn(
             "What you choose is kept while you use this service. What you write is kept for {n} day at most.",

@@ -149,6 +149,7 @@ def _help(turn: Turn, standing: Standing) -> list[Message]:
         turn.reply(
             t("Read: /news for the latest, /news Iraq, /contacts Iraq"),
             t("What comes here: /mine. Who runs this group chooses it: /countries, /topics, /subscribe Iraq, /stop"),
+            t("And when it comes: /when, /quiet, /regional"),
             _to_a_person(turn, standing),
             title=t("What you can do here"),
         )

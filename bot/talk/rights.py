@@ -170,6 +170,7 @@ def _what(turn: Turn, kept: Kept) -> list[str]:
     lines = [
         tn("the address that our messages go to", "{n} addresses that our messages go to", kept.addresses),
         t("your language") if turn.person.language else "",
+        t("when you want to hear from us") if turn.person.agreed else "",
         tn("the country that you chose", "the {n} countries that you chose", kept.countries) if kept.countries else "",
         tn("the topic that you chose", "the {n} topics that you chose", kept.topics) if kept.topics else "",
         tn("your question to our counsellors", "your {n} questions to our counsellors", kept.questions)

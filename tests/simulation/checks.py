@@ -22,6 +22,7 @@ from tests.simulation.world import Break
 
 FLUSH: Final = 0.05  # seconds, of the formula for second copies
 ANSWERED: Final = 0.25  # seconds in which an answer is there and written down, if nothing fails
+UNDER_WAY: Final = 4.0  # seconds that a message may wait with its row marked: for its turn, and between its parts
 FINAL: Final = {"sent", "unclear", "gone", "stopped", "told"}
 
 
@@ -47,8 +48,7 @@ def it_ends(day: Day) -> Iterator[str]:
 def nobody_is_lost(day: Day) -> Iterator[str]:
     """Who was subscribed and can be reached has all of the news. Or it is said that nobody knows, after it was
     interrupted twice."""
-    got = {(copy.chat, tag) for copy in day.platform.accepted for tag in copy.tags}
-    unclear = _unclear(day)
+    got, unclear = _got(day), _unclear(day)
     for dispatch, audience in day.audience.items():
         for who in sorted(who for who in audience if not _excused(day, who)):
             missing = [tag for tag in _tags(day, dispatch) if (day.chat(who), tag) not in got]
@@ -58,13 +58,18 @@ def nobody_is_lost(day: Day) -> Iterator[str]:
 
 def lost_in_doubt(day: Day) -> int:
     """Messages that never left, though they were interrupted twice and so were given up."""
-    got = {(copy.chat, tag) for copy in day.platform.accepted for tag in copy.tags}
+    got = _got(day)
     return sum(
         (who, tag) not in got
         for who, dispatch in _unclear(day)
         if not _excused(day, who)
         for tag in _tags(day, dispatch)
     )
+
+
+def _got(day: Day) -> set[tuple[str, str]]:
+    """Which chat, by the name that it has at the end, got which tag."""
+    return {(day.chat(copy.chat), tag) for copy in day.platform.accepted for tag in copy.tags}
 
 
 def _tags(day: Day, dispatch: int) -> list[str]:
@@ -89,7 +94,7 @@ def _unclear(day: Day) -> set[tuple[str, int]]:
 
 
 def questions_are_answered(day: Day) -> Iterator[str]:
-    got = {(copy.chat, tag) for copy in day.platform.accepted for tag in copy.tags}
+    got = _got(day)
     replies = sa.select(deliveries.c.update_id, deliveries.c.state).where(deliveries.c.broadcast_id.is_(None))
     rows = day.house.look(replies)
     for row in day.house.look(sa.select(updates).where(updates.c.state != "handled")):
@@ -190,6 +195,20 @@ def who_got_it_is_told(day: Day) -> Iterator[str]:
                 yield f"{copy.chat} got {tag}, and was not told"
 
 
+def who_is_joined_is_not_told_again(day: Day) -> Iterator[str]:
+    """Once we know that two names are one chat, what came to the one, all of it, does not come to the other."""
+    for old, new in day.platform.moved.items():
+        joined = day.joined.get(new, math.inf)
+        had = {copy: copy.chat for copy in day.platform.accepted if copy.chat in (old, new) and copy.at < joined}
+        out = {tag for copy, name in had.items() if name == old and copy.written for tag in copy.tags}
+        before = {tag for dispatch in day.parts if out.issuperset(_tags(day, dispatch)) for tag in _tags(day, dispatch)}
+        in_doubt = {tag for copy, name in had.items() if name == new for tag in copy.tags}
+        for copy in day.platform.accepted:
+            if copy.chat == new and copy.at > joined + UNDER_WAY:
+                for tag in (before - in_doubt).intersection(copy.tags):
+                    yield f"{new} got {tag} again, which came to it as {old}"
+
+
 def the_limits_are_kept(day: Day) -> Iterator[str]:
     rate, arrivals = int(day.platform.rate), day.platform.arrivals
     for first, last in zip(arrivals, arrivals[rate:], strict=False):
@@ -214,5 +233,6 @@ CHECKS: Final[tuple[Callable[[Day], Iterator[str]], ...]] = (
     stop_means_stop,
     the_erased_are_gone,
     who_got_it_is_told,
+    who_is_joined_is_not_told_again,
     the_limits_are_kept,
 )

@@ -48,6 +48,7 @@ class Day:
     audience: dict[int, set[str]] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)  # the update's id, and who asked
     did: dict[str, tuple[str, float]] = field(default_factory=dict)  # who stopped or was erased, when it was committed
+    joined: dict[str, float] = field(default_factory=dict)  # which name we learned that another has now, and when
     settled: float | None = None  # when everything was done
     left: list[str] = field(default_factory=list)  # tasks that did not end
     took: float = 0.0  # real seconds
@@ -98,6 +99,8 @@ class Day:
     def _committed(self, name: str, args: tuple[Any, ...]) -> None:
         if name == "_handle":
             self.did |= {who: (what, self.world.loop.time()) for what, who in self._promised}
+        elif name == "rename":
+            self.joined.setdefault(args[2], self.world.loop.time())
         elif name == "part_sent" and args[2]:
             self.platform.accepted[int(args[2])].written = True
         self._promised.clear()
@@ -108,7 +111,8 @@ class Day:
         rng, later = self.world.rng, self.world.later
         who = [chat(number) for number in rng.sample(range(1, self.house.size + 1), 9)]
         asking, stopping, deleting, moving = who[:3], who[3:5], who[5:6], who[6:9]
-        self.platform.moved |= {moving[0]: "b1", moving[1]: moving[2]}
+        later(rng.uniform(0, 4), self.move, moving[0], "b1")
+        later(rng.uniform(0, 4), self.move, moving[1], moving[2])
         later(rng.uniform(0.1, 1), self.publish, rng.randint(1, 2))
         later(rng.uniform(0.5, 4), self.publish, rng.randint(1, 2))
         for person in asking:
@@ -133,6 +137,10 @@ class Day:
     def ask(self, person: str) -> None:
         self.asked[str(len(self.platform.updates))] = person
         self.platform.say(person, "what now?")
+
+    def move(self, name: str, to: str) -> None:
+        self.world.note(f"{name} is {to} now")
+        self.platform.moved[name] = to
 
     def chat(self, name: str) -> str:
         """Where this name leads by now."""

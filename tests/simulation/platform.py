@@ -34,7 +34,7 @@ DOWN = (0.01, 0.08)  # … and its answer
 POLL = 20.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Accepted:
     number: int
     at: float
@@ -47,7 +47,7 @@ class Accepted:
 
 @dataclass
 class Platform:
-    """One platform with one account of ours. ``moved``: names that became others; ``blocked``: who wants nothing."""
+    """One platform with one account of ours. ``moved``: names that are others by now; ``blocked``: who wants nothing."""
 
     world: World
     rate: float
@@ -83,7 +83,8 @@ class Platform:
             except TimeoutError:
                 return []
         await asyncio.sleep(self.world.rng.uniform(*DOWN))
-        return self.updates[self.confirmed :]
+        again = self.confirmed > 0 and self.world.chance("told again")
+        return self.updates[self.confirmed - again :]
 
     # ── What we say ──────────────────────────────────────────────────────────────────────────────────────────────────
 

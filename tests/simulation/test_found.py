@@ -9,8 +9,12 @@ import pytest
 
 from bot.delivery.pace import Pace
 from channels.contract import Limits
+from storage import deliveries, people
+from storage.database import Connection, Database
+from storage.keys import KeyStore
+from tests.simulation.house import BASE
 from tests.simulation.loop import simulated
-from tests.simulation.world import BASE
+from tests.storage.scene import LEASE, NOW, a_dispatch, claim_and_mark, drive, planned, row_of, someone
 
 JITTER = 0.010  # seconds by which the network may bring a later request nearer to an earlier one
 
@@ -52,3 +56,23 @@ def test_what_a_late_timer_wins_back_leaves_room_for_the_network(rate: int) -> N
     with simulated() as loop:
         left = loop.run_until_complete(turns())
     assert min(last - first for first, last in zip(left, left[rate:], strict=False)) >= 1.0 + JITTER
+
+
+def both(conn: Connection, keys: KeyStore) -> list[int]:
+    """Two names of one chat, and nobody knows: each is somebody who wants everything."""
+    return [someone(conn, keys, name).id for name in ("1", "2")]
+
+
+@pytest.mark.xfail(strict=True, reason="told by the same broadcast counts as a mark of one's own")
+async def test_who_is_joined_in_the_middle_of_a_broadcast_is_not_told_again(db: Database, keys: KeyStore) -> None:
+    """They have it by their other name, from this very broadcast."""
+    old, _ = await db.write(both, keys)
+    await db.write(lambda conn: planned(conn, a_dispatch(conn)))
+    epoch = await db.write(drive)
+    marked = await db.write(lambda conn: claim_and_mark(conn, keys, epoch))
+    assert marked.address == "1"
+    await db.write(deliveries.part_sent, marked, 1, "77", NOW, done=True)
+    await db.write(people.rename, keys, old, "2")
+    [claimed] = await db.write(deliveries.claim, "main", epoch, NOW, 10)
+    assert await db.write(deliveries.mark_sending, keys, claimed.id, LEASE, epoch, NOW) is None
+    assert (await row_of(db, claimed.id)).state == "told"

@@ -34,17 +34,19 @@ KINDS = (
     "later",
     "later here",
     "gone",
+    "told again",
 )
 OFTEN = {  # of each chance that there is
-    "error before": 0.006,
-    "error after": 0.006,
+    "error before": 0.008,
+    "error after": 0.008,
     "silence": 0.015,
-    "server error": 0.015,
+    "server error": 0.06,
     "reset": 0.015,
     "slow": 0.02,
     "later": 0.006,
     "later here": 0.02,
     "gone": 0.01,
+    "told again": 0.2,
 }
 ENDS = 4  # kills, restarts and pauses, at most
 EDGES = 500  # among so many moments, each of them before or after something that lasts

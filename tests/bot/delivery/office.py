@@ -244,7 +244,7 @@ class Office:
             query = query.where(schema.deliveries.c.broadcast_id == broadcast_id)
         return await self.db.read(lambda conn: list(conn.execute(query)))
 
-    async def ends(self, *states: str, broadcast_id: int | None = None, seconds: float = 20) -> list[Any]:
+    async def ends(self, *states: str, broadcast_id: int | None = None, seconds: float = 60) -> list[Any]:
         """Wait until the deliveries are in these states, in their order; one state stands for all of them."""
         rows: list[Any] = []
         try:
@@ -271,7 +271,7 @@ class Office:
         return any(row.resent and row.state == "pending" for row in await self.rows())
 
 
-async def until(true: Callable[[], Any], seconds: float = 20) -> Any:
+async def until(true: Callable[[], Any], seconds: float = 60) -> Any:
     """Wait until ``true()`` is so, or what it awaits is; returns it."""
     async with asyncio.timeout(seconds):
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -318,7 +318,7 @@ async def test_what_a_closed_tab_missed_waits_until_it_is_of_no_more_use(db: Dat
     shown: list[bytes] = []
     tab = {"open": False}
 
-    async def post(address: str, body: bytes, replaces: str) -> str | None:
+    async def post(address: str, body: bytes, replaces: str, removes: Sequence[str]) -> str | None:
         if not tab["open"]:
             return None
         shown.append(body)

@@ -112,8 +112,6 @@ UNREADABLE = [
     ("a picture", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", None, "another kind"),
     ("a PDF", b"%PDF-1.7 " + b"x" * 100, None, "another kind"),
     ("too large", b"a" * (LARGEST + 1), None, "larger than 10 MB"),
-    ("XML nested without end", feed("<item>" + "<a>" * 100_000 + "</a>" * 100_000 + "</item>"), None, "nested"),
-    ("JSON nested without end", b'{"items":' + b"[" * 100_000, None, "not valid JSON"),
     ("JSON of another kind", b'{"a": 1}', None, "not a JSON Feed"),
     ("a JSON list", b"[1, 2]", None, "not a JSON Feed"),
     ("a web page", b"<!DOCTYPE html><html><head></head><body>x</body></html>", None, "web page"),
@@ -138,36 +136,6 @@ def test_a_feed_without_items_is_read_as_empty(reader: Reader) -> None:
     assert reader.read(feed("")).dispatches == ()
 
 
-@pytest.mark.parametrize("markup", ["&lt;div&gt;" * 100_000, "<![CDATA[" + "<div>" * 100_000 + "]]>"])
-def test_an_item_nested_too_deeply_does_not_take_the_others_with_it(reader: Reader, markup: str) -> None:
-    reading = reader.read(
-        feed(f"<item><title>A</title><description>{markup}</description></item><item><title>B</title></item>")
-    )
-    assert [dispatch.title for dispatch in reading.dispatches] == ["B"]
-    assert [(entry.where, entry.why) for entry in reading.set_aside] == [("item 1", "Its HTML is nested too deeply.")]
-
-
-def test_a_book_is_set_aside(reader: Reader) -> None:
-    reading = reader.read(f"{'word ' * 30_000}\n\n{LONG}".encode())
-    assert [dispatch.text for dispatch in reading.dispatches] == [LONG]
-    assert [entry.where for entry in reading.set_aside] == ["paragraph 1"]
-
-
-def test_ten_thousand_items_are_read(reader: Reader) -> None:
-    raw = feed("".join(f"<item><title>News {n}</title><guid>{n}</guid></item>" for n in range(10_000)))
-    assert len(reader.read(raw).dispatches) == 10_000
-
-
-def test_an_entity_bomb_does_nothing(reader: Reader) -> None:
-    bombs = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(12))
-    raw = (
-        f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a0 "lol">{bombs}]>'.encode()
-        + feed("<item><title>&a12;</title></item>")[21:]
-    )
-    for dispatch in reader.read(raw).dispatches:
-        assert len(dispatch.title) < 1000
-
-
 def test_text_that_looks_like_a_path_opens_no_file(reader: Reader, tmp_path: Path) -> None:
     secret = tmp_path / "secret.xml"
     secret.write_bytes(feed("<item><title>secret</title></item>"))
@@ -189,12 +157,6 @@ CHARSETS = [
 @pytest.mark.parametrize(("charset", "header", "text"), [row[1:] for row in CHARSETS], ids=[row[0] for row in CHARSETS])
 def test_old_charsets_are_read(reader: Reader, charset: str, header: str, text: str) -> None:
     assert decode(text.encode(charset), header) == text
-
-
-def test_a_feed_that_claims_a_wrong_charset_is_read(reader: Reader) -> None:
-    title = "خبر جديد من العراق"
-    raw = feed(f"<item><title>{title}</title></item>").decode().replace("?>", ' encoding="utf-8"?>', 1).encode("cp1256")
-    assert [dispatch.title for dispatch in reader.read(raw).dispatches] == [title]
 
 
 PIECES = """
