@@ -127,12 +127,13 @@ class SourceDoor:
 
 SECRET = "s3cret"
 TOKEN = "123456:test"
+NOBODY = "http://127.0.0.1:9"
 SENT_AT = 1_790_000_000  # seconds since 1970
 
 
 def telegram_bot() -> Telegram:
-    """As it is behind a web hook: it is told everything, and asks nobody."""
-    settings = Settings(token=TOKEN, mode="webhook", webhook_secret=SECRET)
+    """As it is behind a web hook, with nobody at the other end whom it could tell anything."""
+    settings = Settings(token=TOKEN, base_url=NOBODY, mode="webhook", webhook_secret=SECRET)
     return Telegram("main", settings, public_url="https://hub.example")
 
 

@@ -239,20 +239,19 @@ class _Text:
 
     def _is_many(self, run: _Run, mention: Mention) -> bool:
         lands = [m for m in run.mentions if m.kind != "city"]
-        if len(lands) >= MANY:
-            return True
-        abroad = mention.country not in REGION
+        if len(lands) < 3 or len(lands) >= MANY:
+            return len(lands) >= MANY
+        sentence = self.text[run.opens : run.closes]
         outside = sum(m.country not in REGION for m in lands)
-        if not (len(lands) > 2 and (outside or roles.EXPERT_FROM.search(self.text, run.opens, run.end) or len(lands) > 3)):
-            return False
-        if outside > 2 and abroad and roles.TAKE_PART.search(self.text, run.opens, run.closes):
+        if mention.country not in REGION and outside > 2 and roles.TAKE_PART.search(sentence):
             return True
-        take_part = roles.EXPERT_FROM.search(self.text[run.opens : run.start]) or regex.search(
-            r"\bmember\sstates\b|\bparticipants?\b|\bdelegates\b|\battend|\btook\spart\b|\bbrought\stogether\b",
-            self.text[run.opens : run.closes],
+        if roles.TOOK_PART.search(sentence) or roles.EXPERT_FROM.search(self.text, run.opens, run.start):
+            return True
+        folded = fold(sentence)
+        return len(lands) > 3 and bool(
+            (outside and roles.TAKE_PART.search(sentence))
+            or (not folded.isascii() and roles.TAKE_PART_WORDS.search(folded))
         )
-        sentence = fold(self.text[run.opens : run.closes])
-        return bool(take_part) or (not sentence.isascii() and bool(roles.TAKE_PART_WORDS.search(sentence)))
 
     def _acts(self, run: _Run, mention: Mention) -> bool:
         """Whether a destination is concerned that is named by its people or a city: "Malaysian police", "jobs in Dubai"."""
@@ -297,7 +296,8 @@ def _is_said(gazetteer: Gazetteer, mention: Mention, text: str, found: Sequence[
     if mention.kind != "city":
         # Russian and its neighbours write "афганский" small.
         local = mention.inflected or mention.kind == "adjective" or place.region
-        return first.capital or (local and not mention.phrase.isascii())
+        people = mention.inflected and place.region and len(mention.phrase) > 6  # "o'zbekistonliklar"
+        return first.capital or people or (local and not mention.phrase.isascii())
     if not first.capital:
         return False
     written = text[first.start : found[mention.last - 1].end]

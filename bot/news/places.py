@@ -27,7 +27,11 @@ CODES = {
     **{"UZB": "UZ", "KAZ": "KZ", "TKM": "TM", "LKA": "LK", "IRN": "IR"},
 }
 # Two letters that are also a word of English, Turkish, Uzbek …, typed alone, are that word.
-WORDLIKE = listed("no in id is it my me so to be by am as at do us ye la de es et ma na ne se si tu ve pa va mi")
+WORDLIKE = listed(
+    "no in id is it my me so to be by am as at do us ye la de es et ma na ne se si tu ve pa va mi mr ms tv pm ai st"
+)
+# Codes that people type in small letters, besides those of the region.
+OFTEN = listed("de us gb ae sa qa om kw bh my ru kr jp it gr fr pl ro hu ca au at ch se no dk nl es pt in np cy rs jo lb")
 LEADING = frozenset(("in", "from", "of", "about", "for", "to", "news"))  # "jobs in bd"
 
 LARGE = "ncpxl"  # a country's capital, a province, a city of 100,000 or more
@@ -223,9 +227,10 @@ class Gazetteer:
         for length in range(len(written) - allowed, len(written) + allowed + 1):
             for name, country in self._spelled.get(length, ()):
                 distance = OSA.distance(written, name, score_cutoff=allowed)
-                # "Kiran" is somebody's name.
-                close = distance <= allowed and (length > 5 or written[0] == name[0])
-                if close and self._names[name][0].size in sizes:
+                size = self._names[name][0].size
+                # "Kiran" is somebody's name; and two letters off is far for a town.
+                alike = written[0] == name[0] or (distance == 1 and length > 7)
+                if distance <= allowed and alike and size in sizes and (distance < 2 or size == "n"):
                     near[country] = min(distance, near.get(country, distance))
         closest = [country for country, distance in near.items() if distance == min(near.values())]
         return (near[closest[0]], closest[0]) if len(closest) == 1 else None
@@ -305,7 +310,7 @@ def _code(text: str, found: Sequence[Word], countries: frozenset[str]) -> Countr
             country = CODES[code]
         elif code == "US" and written.isupper() and (alone or not text.isupper()):
             country = "US"
-        elif alone and len(code) == 2 and code.isascii() and code.isalpha() and written.lower() not in WORDLIKE:
+        elif alone and code.isascii() and (written.isupper() or code.lower() in OFTEN) and code.lower() not in WORDLIKE:
             country = code
         else:
             continue

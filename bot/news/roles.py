@@ -107,7 +107,10 @@ _SMALL = (
     r"republic|state|federal|islamic|royal|countries|donors?|including|partners?|such|as|like|an?|banks?|embass(?:y|ies)|foundations?|\p{Lu}[\w&’'-]*))*,?\s*$"
 )
 MONEY_FROM = regex.compile(rf"\b(?i:{_MONEY})\s+(?:for\s+by\s+)?(?:of|from|by|with)\b{_SMALL}|\b(?i:thanks)\s+to\b{_SMALL}")
-HOUSE_OF = regex.compile(rf"\b(?i:{_HOUSE})(?:\s+of|\s+from|\s+in)\b{_SMALL}")
+HOUSE_OF = regex.compile(
+    rf"\b(?i:{_HOUSE})(?:\s+of|\s+from|\s+in)\b{_SMALL}|"
+    rf"\b(?:hosted|organi[sz]ed|chaired|led|facilitated|implemented|delivered|trained|taught|presented|produced|developed)\sby\b{_SMALL}"
+)
 _HELPED = r"(?:has|have|had|is|are|was|were|will|also|generously|jointly|together|kindly)"
 _GAVE = (
     r"(?:co-?)?(?:funds?|finances?|sponsors?|donates?|donated|contributes?|contributed|funded|financed|funding|financing|"
@@ -120,7 +123,9 @@ GIVES = regex.compile(
     r"[^.;:]{0,40}(?:million|billion|euros?|dollars?|[€$£]|funds?|funding|grant|vehicles|equipment|tents|computers|francs|kroner)"
 )
 OWNS = regex.compile(
-    rf"[’'`]s?\s+(?:{_CAP}\s+|and\s+|for\s+)*(?:Secretariat|Embass|Agency|Foreign|Development|Cooperation|Ministry\sof\s(?:Foreign|External|International|Development)|embassy|aid|generosity|support|government-funded)"
+    rf"[’'`]s?\s+(?:\p{{Lu}}{{2,6}}\b|(?:{_CAP}\s+|and\s+|for\s+)*(?:Secretariat|Embass|Agency|Foreign|Development|Cooperation|Ministry\sof\s(?:Foreign|External|International|Development)|embassy|aid|generosity|support|government-funded))|"
+    r"(?:\s(?:also|will|has|have|is|are))*\s(?:supports?|supported|supporting|hosts?|hosted|chairs?|chaired|co-chaired|"
+    r"(?:extend|renew|increas|doubl|continu)\w*\s(?:its|their|to)?\s?(?:support|funding|assistance|aid|contribution))\b"
 )
 
 # Between the giver's word and the country, in languages that begin with the giver.
@@ -189,12 +194,13 @@ TAKE_PART = regex.compile(
     r"ministers|experts|observers|speakers)\b",
     regex.I,
 )
+TOOK_PART = regex.compile(r"\b(?:member\sstates|participants?|delegates|attend\w*|took\spart|brought\stogether)\b", regex.I)
 _ENVOY_BEFORE = fold(
-    r"(?:وفد|وفود|وفدا|سفیر|سفیره|سفرا|سفراء|سفير|سفارت|سفاره|هیات|هیئت|هیاتی|هیئتی|شاند\w*|بالیوز\w*|sanda\w*|şanda\w*|balyoz\w*|heyeta|"
+    r"(?:ال)?(?:وفد|وفود|وفدا|سفیر|سفیره|سفرا|سفراء|سفير|سفارت|سفاره|هیات|هیئت|هیاتی|هیئتی|شاند\w*|بالیوز\w*|sanda\w*|şanda\w*|balyoz\w*|heyeta|"
     r"делегаци\w+|посол|посла|послы|послом|послу|посольств\w+|сафир\w*|ҳайат\w*|сафорат\w*|پلاوی|پلاوي)"
 )
 _EXPERT_BEFORE = fold(
-    r"(?:ممثل\w*|خبرا\w*|خبراء|مندوب\w*|مسوول\w*|مسؤول\w*|مدرب\w*|ضباط|مشارک\w*|نمایندگان|نماینده|کارشناسان|متخصصان|شرکت کنندگان|اشتراک کنندگان|مقامات|"
+    r"(?:ال)?(?:ممثل\w*|خبرا\w*|خبراء|مندوب\w*|مسوول\w*|مسؤول\w*|مدرب\w*|ضباط|مشارک\w*|نمایندگان|نماینده|کارشناسان|متخصصان|شرکت کنندگان|اشتراک کنندگان|مقامات|"
     r"نوینەر\w*|شارەزا\w*|nunere\w*|представител\w+|эксперт\w+|специалист\w+|участник\w+|гост\w+|тренер\w+|инструктор\w+|"
     r"намояндагон\w*|коршинос\w*)"
 )
@@ -225,7 +231,7 @@ TAKE_PART_WORDS = regex.compile(
 # --- Offices, meetings, examples ------------------------------------------------------------------------------------
 
 OFFICE_IN = regex.compile(
-    r"\b(?:regional|liaison|head|main|country|field|its|our|the|their|ICMPD|IOM|UNHCR)\soffices?\b[^.;:,]{0,60}\sin\s(?:the\s)?$|"
+    r"\b(?:regional|liaison|head|main|country|field|its|our|the|their|\p{Lu}{2,8})(?:[’']s)?\soffices?\b[^.;:,]{0,60}\sin\s(?:the\s)?$|"
     r"\b(?:headquarters|headquartered|secretariat|based|seat)\s(?:is\s)?(?:based\s)?in\s$",
     regex.I,
 )
@@ -242,9 +248,9 @@ LIKE = regex.compile(
 )
 # What only a state or its people do: with these a destination's adjective counts ("Malaysian authorities").
 OF_A_STATE = regex.compile(
-    r"\s(?:(?:migration|immigration|labour|border|interior|health|foreign|city|federal|state|construction|farm|coast)\s)?"
+    r"\s(?:(?:migration|immigration|labour|border|interior|health|city|federal|state|construction|farm|coast)\s)?"
     r"(?:authorities|government|police|parliament|courts?|borders?|guards?|gendarmes?|soldiers|visas?|employers?|compan(?:y|ies)|farms?|market|law|cabinet|"
-    r"president|coast|waters|islands|soil|cities|citizenship|residence|officials|employer|hospitals|ministry|gendarmerie|prisons?|jails?)\b"
+    r"president|coast|waters|islands|soil|cities|citizenship|residence|employer|hospitals|gendarmerie|prisons?|jails?)\b"
 )
 WORKERS = regex.compile(
     fold(

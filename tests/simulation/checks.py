@@ -1,4 +1,4 @@
-"""What must be true of a day, whatever went wrong in it: the promises of the house, each as a question to what happened.
+"""What must be true of a day, whatever went wrong on it: the promises of the house, each asked of what happened.
 
 Each check yields a sentence for what it finds wrong.
 """

@@ -1,4 +1,4 @@
-"""One day of a hub, in some virtual seconds: two dispatches, questions, some who leave, and whatever the seed breaks."""
+"""One day of a hub, in some virtual seconds: two dispatches, questions, some who leave, and all that the seed breaks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from unittest.mock import patch
 import sqlalchemy as sa
 import structlog
 
+from bot import erasure
 from bot.delivery.when import When
 from bot.talk import inbox
 from storage import planning
@@ -168,7 +169,7 @@ class Day:
         self.world.chaos = False
         self.world.note("no more faults")
         until = CHAOS + PATIENCE
-        while not self.done() and self.world.loop.time() < until:
+        while not self.done() and self.world.loop.time() < until:  # noqa: ASYNC110 (it is asked of the tables)
             await asyncio.sleep(1)
         self.settled = self.world.loop.time() if self.done() else None
         await asyncio.sleep(AFTER)
@@ -224,7 +225,10 @@ def live(seed: int, *, size: int = SIZE, calm: bool = False, tell: Callable[[str
         simulated() as loop,
         _logging(tell),
         patch.object(planning, "plan_chunk", _in_small_chunks(planning.plan_chunk)),
-        patch.object(inbox, "GLANCE", 1.0),  # it costs more time than it shows
+        # Seldom where they would find nothing, and take the time for it.
+        patch.object(inbox, "GLANCE", 1.0),
+        patch.object(inbox, "LOOK", 2.0),
+        patch.object(erasure, "LOOK", 3.0),
     ):
         world = World(seed, loop, house(size), tell, chaos=not calm)
         rate = float(world.rng.choice((5, 10, 20)))

@@ -26,7 +26,7 @@ from tests.simulation.house import ACCOUNT
 from tests.simulation.loop import Process, SimLoop
 from tests.simulation.platform import SimChannel
 
-PLAN = 1.0  # seconds
+PLAN = 2.0  # seconds
 STOP, DELETE = "stop", "delete"
 
 
@@ -62,7 +62,13 @@ class Talk:
             to = people.farewell(conn, self._keys, here.id, now)
             people.erase(conn, person.id, now)
             deliveries.reply(
-                conn, self._keys, address=to, message=encode(answer), purpose="reply", now=now, valid_for=people.FAREWELL
+                conn,
+                self._keys,
+                address=to,
+                message=encode(answer),
+                purpose="reply",
+                now=now,
+                valid_for=people.FAREWELL,
             )
             return []
         return [answer]

@@ -47,7 +47,7 @@ class Accepted:
 
 @dataclass
 class Platform:
-    """One platform with one account of ours. ``moved``: names that are others by now; ``blocked``: who wants nothing."""
+    """With one account of ours. ``moved``: names that are others by now; ``blocked``: who wants nothing of us."""
 
     world: World
     rate: float

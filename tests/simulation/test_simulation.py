@@ -40,7 +40,7 @@ def test_whatever_goes_wrong_everybody_is_served_and_little_comes_twice(seed: in
     holds(seed, figures)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_also_where_there_are_many(seed: int, figures: Figures) -> None:
     holds(seed, figures, size=100)
 

@@ -43,7 +43,7 @@ OFTEN = {  # of each chance that there is
     "server error": 0.06,
     "reset": 0.015,
     "slow": 0.02,
-    "later": 0.006,
+    "later": 0.015,
     "later here": 0.02,
     "gone": 0.01,
     "told again": 0.2,

@@ -79,6 +79,9 @@ def test_a_dispatch_can_be_written_as_json(reader: Reader) -> None:
         "language": "en",
         "published": None,
         "summary": "The centre for returnees opened its doors to families.",
+        "regional": False,
+        "event": None,
+        "phones": False,
     }
 
 
@@ -187,7 +190,7 @@ def test_any_bytes_are_read_or_unreadable(reader: Reader, raw: bytes, kind: str 
         dispatch.as_json()
 
 
-EXPECTED = ["PK", "IQ", "BD", "BD", "BD", "", "AF IQ", "IQ", "IQ", "IQ", "AF"]
+EXPECTED = ["PK", "IQ", "BD", "BD", "BD", "", "IQ", "IQ", "IQ", "IQ", "AF"]
 TOPICS = {
     2: {"return-reintegration"},
     4: {"women-gender", "labour-migration"},

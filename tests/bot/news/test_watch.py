@@ -680,7 +680,8 @@ async def meanwhile(world: World, source: int, page: Page, deed: Callable[[Conne
 
     world.web.pages["/a"] = slow
     look = asyncio.create_task(world.watch.look(source))
-    await asked.wait()
+    async with asyncio.timeout(10):  # it would never be asked if the first look had failed
+        await asked.wait()
     await world.db.write(deed)
     may_answer.set()
     return await look
