@@ -171,7 +171,7 @@ def _rows(
     priority = CORRECTION if broadcast.kind == "correction" else URGENT if broadcast.urgent else NEWS
     due_at: Any = sa.literal(now, Moment())
     why: Any = sa.literal("")
-    if priority == NEWS and (moments := _moments(conn, here, now, timing)) is not None:
+    if priority == NEWS and (moments := _moments(conn, here, now, timing, broadcast.kind)) is not None:
         same = [moments.c.account == home.c.account, *(moments.c[name] == _spelled(name) for name in _RHYTHM)]
         query = query.outerjoin(moments, sa.and_(*same))
         due_at = _with_what_waits(conn, sa.func.coalesce(moments.c.due_at, due_at))
@@ -207,7 +207,7 @@ def _spelled(name: str) -> sa.ColumnElement[str]:
     return sa.func.coalesce(people.c[name], "")
 
 
-def _moments(conn: Connection, here: sa.ColumnElement[bool], now: datetime, timing: Timing) -> sa.CTE | None:
+def _moments(conn: Connection, here: sa.ColumnElement[bool], now: datetime, timing: Timing, kind: str) -> sa.CTE | None:
     """When each rhythm among these people wants its news; None when all of them want it now."""
     rhythms = (
         sa.select(addresses.c.account, *(_spelled(name).label(name) for name in _RHYTHM))
@@ -218,7 +218,7 @@ def _moments(conn: Connection, here: sa.ColumnElement[bool], now: datetime, timi
     found: list[tuple[Any, Due]] = []
     for row in conn.execute(rhythms).all():
         rhythm = Rhythm(row.zone or None, row.frequency, row.quiet or None)
-        found.append((row, timing.due(rhythm, row.account, now)))
+        found.append((row, timing.due(rhythm, row.account, now, alone=kind == "staff")))
     later = [(row, due) for row, due in found if due.at > now]
     if not later:
         return None

@@ -85,7 +85,7 @@ def size_up(conn: Connection, audience: Audience, now: datetime, timing: Timing,
         languages[row.language] += row.n
         totals[row.account, row.channel] += row.n
         shut += row.n if row.shut else 0
-        due = None if urgent else timing.due(Rhythm(row.zone, row.frequency, row.quiet), row.account, now)
+        due = None if urgent else timing.due(Rhythm(row.zone, row.frequency, row.quiet), row.account, now, alone=True)
         if due is None or due.at <= now:
             at_once[row.account] += row.n
         else:

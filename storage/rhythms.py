@@ -58,7 +58,8 @@ class Timing(Protocol):
     time is for the next one. None: as if it had always waited.
     """
 
-    def due(self, rhythm: Rhythm, account: str, now: datetime) -> Due: ...
+    def due(self, rhythm: Rhythm, account: str, now: datetime, *, alone: bool = False) -> Due:
+        """``alone``: nothing goes with it in one message, so it does not wait for that."""
 
     def may_leave(
         self, rhythm: Rhythm, heard: Heard, account: str, now: datetime, since: datetime | None = None
@@ -74,7 +75,7 @@ class Timing(Protocol):
 class AtOnce:
     """No rule at all."""
 
-    def due(self, rhythm: Rhythm, account: str, now: datetime) -> Due:
+    def due(self, rhythm: Rhythm, account: str, now: datetime, *, alone: bool = False) -> Due:
         return Due(now)
 
     def may_leave(

@@ -119,14 +119,14 @@ class When:
     daily_cap: int
     no_night: frozenset[str] = frozenset()
 
-    def due(self, rhythm: Rhythm, account: str, now: datetime) -> Due:
+    def due(self, rhythm: Rhythm, account: str, now: datetime, *, alone: bool = False) -> Due:
         their = self._local(rhythm, account)
         if their.often != "now":
             return Due(next(their.slots(now)), _digest(their))
-        grouped = now + self.group_wait
+        grouped = now if alone else now + self.group_wait
         if (free := their.free(grouped)) != grouped:
             return Due(free, QUIET)
-        return Due(grouped, GROUPED if self.group_wait else "")
+        return Due(grouped, GROUPED if grouped > now else "")
 
     def night(self, rhythm: Rhythm, account: str, now: datetime) -> Wait | None:
         their = self._local(rhythm, account)

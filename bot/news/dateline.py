@@ -26,6 +26,13 @@ _AND = regex.compile(r"\s+(?:and|&|und|et|и|ва|va|және|жана|мене�
 _BRACKETS = regex.compile(r"\s*[(\[]([^()\[\]]{1,40})[)\]]\s*")
 _AROUND = regex.compile(r"(?:[-–—•*]\s*)*(?:[(\[](?P<in>[^()\[\]]+)[)\]]|(?P<bare>.*))", regex.DOTALL)
 _AGENCY = regex.compile(r"\p{Lu}{2,8}\s?[-–/ ]\s?(?=\p{L})")
+_RELEASE = regex.compile(r"(?:press|news|media)\s(?:release|statement|note)\s*[:–—-]\s*", regex.IGNORECASE)
+# Around a name: "Osh city", "ولایت بلخ".
+_KIND = regex.compile(
+    r"\s(?:city|province|district|region|governorate|oblast|division|шаҳри|шаары|область|شهر|ضلع)$|"
+    r"^(?:г\.|город|шаҳри|ш\.|вилояти|ولایت|شهر|محافظة|مدينة|city of|province of)\s",
+    regex.IGNORECASE,
+)
 _CAPITALS = regex.compile(r"\p{Lu}{2,5}")
 
 
@@ -57,6 +64,8 @@ def _variants(head: str) -> Iterator[str]:
     """As it stands, out of its bullet or brackets, and without the agency that may stand before it: "BSS-DHAKA"."""
     if whole := _AROUND.fullmatch(head):
         head = whole["in"] or whole["bare"]
+    if release := _RELEASE.match(head):
+        head = head[release.end() :]
     yield head
     if agency := _AGENCY.match(head):
         yield head[agency.end() :]
@@ -80,6 +89,8 @@ def _read(head: str, gazetteer: Gazetteer, *, strict: bool) -> tuple[tuple[Place
             waiting.append(item)
         else:
             return None
+    if strict and not (places or waiting):
+        return None
     # After the country, or without one, only places that are known: "Iraq, Women: …" is a heading.
     known = [gazetteer.called(name) for name in waiting]
     if not all(known):
@@ -100,7 +111,9 @@ def _items(head: str, gazetteer: Gazetteer) -> Iterator[str]:
         # A country with an "and" in its name is one item: "Bosnia and Herzegovina".
         for item in [whole] if _country(whole, gazetteer) else _AND.split(part):
             item = _undated(item, gazetteer)
-            if item and not _is_american_state(item, head, gazetteer):
+            if not gazetteer.called(item):
+                item = _KIND.sub("", item)
+            if item and not _is_american_state(item, head, gazetteer) and not _is_agency(item, head, gazetteer):
                 yield from _parted(item, gazetteer)
 
 
@@ -109,7 +122,8 @@ def _undated(item: str, gazetteer: Gazetteer) -> str:
     tokens = item.split()
 
     def is_day(token: str) -> bool:
-        return is_date_word(fold(token.strip("."))) and not _is_large(token, gazetteer)
+        parts = fold(token.strip(".")).split("-")
+        return all(map(is_date_word, parts)) and not _is_large(token, gazetteer)
 
     while tokens and is_day(tokens[-1]):
         tokens.pop()
@@ -135,6 +149,11 @@ def _is_american_state(item: str, head: str, gazetteer: Gazetteer) -> bool:
     code = item.replace(".", "")
     city = gazetteer.called(_COMMA.split(head.strip())[0])
     return len(code) == 2 and code.isupper() and bool(city) and city[0].country == "US"
+
+
+def _is_agency(item: str, head: str, gazetteer: Gazetteer) -> bool:
+    """ "UNHCR, Islamabad" """
+    return bool(_CAPITALS.fullmatch(item)) and not head.isupper() and not gazetteer.called(item)
 
 
 def _country(name: str, gazetteer: Gazetteer) -> str | None:

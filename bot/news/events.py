@@ -47,7 +47,8 @@ def read_event(text: str, about: date | None = None) -> Event | None:
 
 def is_date_word(word: str) -> bool:
     """Whether this folded word may be part of a date: a number, a year, the name of a month or of a day."""
-    return word in _AROUND or word in _months() or word in _calendar() or bool(_NUMBER.fullmatch(word))
+    month = word in _months() or (word.endswith("и") and word[:-1] in _months())  # "3 ноябри соли 2023"
+    return word in _AROUND or month or word in _calendar() or bool(_NUMBER.fullmatch(word))
 
 
 _AROUND = frozenset("г года год йил yil соли ж жылы سنه سال".split())

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import regex
 from rapidfuzz.distance import OSA
 
 import config
-from bot.news.text import Word, clean, listed, phrases, words
+from bot.news.lexicon import Hit, Lexicon, Phrase, Read, key, singular
+from bot.news.text import Word, clean, listed
 
-LONGEST = 8  # words in a keyword or a masked name
+ENOUGH = 0.99  # the weight of a keyword, or of two hints of which one is in the first sentence
+TWICE = 2  # a hint that is repeated says more; said ten times it says no more than that
+FAR = 1_500  # characters: what comes later is detail, and needs a keyword twice
 
-# Folded: as ``words`` gives them.
-_BRITISH = {
-    "center": "centre",
-    "centers": "centres",
-    "labor": "labour",
-    "program": "programme",
-    "programs": "programmes",
-    "counselor": "counsellor",
-    "counselors": "counsellors",
-    "counseling": "counselling",
-    "organized": "organised",
-    "rumors": "rumours",
-}
 # Small words around a topic in what people type: "show me news about jobs please".
 _AROUND = listed(
     """
@@ -58,43 +51,38 @@ def labels(t: Callable[[str], str]) -> dict[str, str]:
     }
 
 
+class Because(NamedTuple):
+    """A topic of a text, and the words in it that decided."""
+
+    topic: str
+    words: tuple[str, ...]  # as written, in the order of the text
+
+
 @dataclass(frozen=True)
 class Topics:
     """The taxonomy. Built once by ``load``; reads only, so safe in threads."""
 
     slugs: tuple[str, ...]  # in the order in which they are shown
     _labels: Mapping[str, str] = field(repr=False)
-    _keywords: Mapping[str, tuple[tuple[str, str], ...]] = field(repr=False)  # singular -> (as written, slug)
-    _masked: frozenset[str] = field(repr=False)
-    _openers: frozenset[str] = field(repr=False)  # the first words of keywords and masked names
+    _lexicon: Lexicon = field(repr=False)
+    _masks: Lexicon = field(repr=False)
     _typed: Mapping[str, str] = field(repr=False)  # singular words that a person types -> slug
 
     @classmethod
     def load(cls) -> Topics:
         table = tomllib.loads((Path(config.__file__).parent / "topics.toml").read_text("utf-8"))
-        keywords: dict[str, tuple[tuple[str, str], ...]] = {}
-        typed: dict[str, str] = {}
+        lexicon, masks = Lexicon(), Lexicon()
         for topic in table["topic"]:
-            for keyword in topic["keywords"]:
-                written = _key(keyword)
-                keywords[_singular(written)] = (*keywords.get(_singular(written), ()), (written, topic["slug"]))
-        # Slugs, labels and aliases first, of all topics: a keyword of one may be the name of another.
-        for field_ in ("slug", "label", "aliases", "keywords"):
-            for topic in table["topic"]:
-                for said in [topic[field_]] if isinstance(topic[field_], str) else topic[field_]:
-                    bare = _without_small_words(_key(said))
-                    # "walk-in" is a topic, "walk" is not.
-                    if field_ != "keywords" or " " in bare or bare == _singular(_key(said)):
-                        typed.setdefault(bare, topic["slug"])
-        typed.pop("", None)
-        masked = frozenset(_singular(_key(name)) for name in table["mask"])
+            for written in (*topic["keywords"], *chain.from_iterable(topic["in"].values())):
+                lexicon.add(topic["slug"], written)
+        for name in table["mask"]:
+            masks.add("", name)
         return cls(
             tuple(topic["slug"] for topic in table["topic"]),
             {topic["slug"]: topic["label"] for topic in table["topic"]},
-            keywords,
-            masked,
-            frozenset(phrase.split(" ")[0] for phrase in (*keywords, *masked)),
-            typed,
+            lexicon,
+            masks,
+            _typed_names(table["topic"]),
         )
 
     def label(self, slug: str) -> str:
@@ -102,28 +90,27 @@ class Topics:
         return self._labels[slug]
 
     def of(self, text: str, title: str = "") -> tuple[str, ...]:
-        """The topics of a text, in the order of the taxonomy. A keyword seen once is enough."""
-        text = f"{title}\n{text}"
-        found = [word._replace(folded=_BRITISH.get(word.folded, word.folded)) for word in words(text)]
-        singular = [word._replace(folded=_one(word.folded)) for word in found]
-        masked = _bodies(text, found)
-        hits: list[tuple[int, int, str, str]] = []
-        for at, word in enumerate(singular):
-            if word.folded in self._openers:
-                for stop, phrase in phrases(text, singular, at, LONGEST):
-                    if phrase in self._masked:
-                        masked.update(range(at, stop))
-                    hits += [(at, stop, written, slug) for written, slug in self._keywords.get(phrase, ())]
-        seen = {
-            slug
-            for at, stop, written, slug in hits
-            if masked.isdisjoint(range(at, stop)) and _same(found[at:stop], written)
-        }
-        return tuple(slug for slug in self.slugs if slug in seen)
+        """The topics of a text, in the order of the taxonomy."""
+        return tuple(because.topic for because in self.explained(text, title))
+
+    def explained(self, text: str, title: str = "") -> tuple[Because, ...]:
+        """The topics of a text, in the order of the taxonomy, each with the words that decided.
+
+        A keyword seen once is enough; hints need each other, and weigh more in the title and the first sentence.
+        """
+        read = Read.of(f"{title}\n{text}" if title else text)
+        masked = _bodies(read.text, read.found)
+        masked.update(at for hit in self._masks.hits(read) for at in range(hit.first, hit.after))
+        hits: dict[str, list[Hit]] = defaultdict(list)
+        for hit in set(self._lexicon.hits(read)):
+            if masked.isdisjoint(range(hit.first, hit.after)):
+                hits[hit.phrase.topic].append(hit)
+        decided = ((slug, _evidence(read, hits[slug], bool(title))) for slug in self.slugs if slug in hits)
+        return tuple(Because(slug, _as_written(read, found)) for slug, found in decided if found)
 
     def named(self, text: str) -> str | None:
         """The topic that a person means who types this and nothing else; None if it is none, or a longer story."""
-        said = _without_small_words(_key(clean(text)))
+        said = _without_small_words(key(clean(text)))
         if not said or len(said) > 60:
             return None
         if said in self._typed:
@@ -162,32 +149,56 @@ _COUNCIL = regex.compile(
 )
 
 
-def _key(text: str) -> str:
-    """A phrase as ``phrases`` gives it: "Pre-departure orientation" is "pre departure orientation"."""
-    return " ".join(_BRITISH.get(word.folded, word.folded) for word in words(text))
+def _evidence(read: Read, hits: Iterable[Hit], titled: bool) -> list[Hit]:
+    """The hits that together are enough, in the order of the text; none if they are not.
+
+    Longer phrases first, and no word counts twice: "counselling hub" is one hint, not two.
+    """
+    taken: set[int] = set()
+    counted: dict[Phrase, int] = defaultdict(int)
+    found, weight = [], 0.0
+    for hit in sorted(hits, key=lambda hit: (hit.phrase.hint, hit.first - hit.after, hit.first)):
+        if hit.phrase.parts == 1 and not taken.isdisjoint(range(hit.first, hit.after)):
+            continue
+        taken.update(range(hit.first, hit.after))
+        if hit.phrase.hint and counted[hit.phrase] == TWICE:
+            continue
+        counted[hit.phrase] += 1
+        found.append(hit)
+        weight += _weight(read, hit, titled)
+    return sorted(found, key=lambda hit: hit.first) if weight >= ENOUGH else []
 
 
-def _singular(phrase: str) -> str:
-    return " ".join(map(_one, phrase.split(" ")))
+def _weight(read: Read, hit: Hit, titled: bool) -> float:
+    if read.found[hit.first].start > FAR:
+        return 0.0 if hit.phrase.hint else 0.5
+    if not hit.phrase.hint:
+        return 1.0
+    if titled and hit.sentence == 0:
+        return 1.0
+    return 0.6 if hit.sentence == (1 if titled else 0) else 0.4
 
 
-def _one(word: str) -> str:
-    """An English word without its plural ending. "customs" comes out wrong, and alike in a keyword and in a text."""
-    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "sses", "xes", "zes")):
-        return word[:-2]
-    return word[:-1]
+def _as_written(read: Read, found: Iterable[Hit]) -> tuple[str, ...]:
+    spans = [read.text[read.found[hit.first].start : read.found[hit.after - 1].end] for hit in found]
+    return tuple(dict.fromkeys(spans))
 
 
-def _same(said: Sequence[Word], keyword: str) -> bool:
-    """A text may have the plural of a keyword, but not its singular: "custom" is not "customs"."""
-    pairs = zip(said, keyword.split(" "), strict=True)
-    return all(word.folded == wanted or _one(word.folded) == wanted for word, wanted in pairs)
+def _typed_names(table: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    typed: dict[str, str] = {}
+    # Slugs, labels and aliases first, of all topics: a keyword of one may be the name of another.
+    for column in ("slug", "label", "aliases", "keywords"):
+        for topic in table:
+            for said in [topic[column]] if isinstance(topic[column], str) else topic[column]:
+                bare = _without_small_words(key(said))
+                # "walk-in" is a topic, "walk" is not.
+                whole = " " in bare or bare == singular(key(said))
+                if column != "keywords" or (whole and "*" not in said and " & " not in said):
+                    typed.setdefault(bare, topic["slug"])
+    typed.pop("", None)
+    return typed
 
 
 def _without_small_words(phrase: str) -> str:
-    kept = [_one(word) for word in phrase.split(" ") if word not in _AROUND]
+    kept = [singular(word) for word in phrase.split(" ") if word not in _AROUND]
     return " ".join(kept)

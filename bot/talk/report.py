@@ -147,7 +147,6 @@ def rule(p: Phrases, why: str) -> str:
         when.DAILY: lambda: p.t("they chose one message a day"),
         when.WEEKLY: lambda: p.t("they chose one message a week"),
         when.CAP: lambda: p.t("they had enough messages today"),
-        when.GROUPED: lambda: p.t("news waits a little, to come in one message"),
     }
     return rules[why]() if why in rules else why
 

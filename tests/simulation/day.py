@@ -1,4 +1,4 @@
-"""One day of a hub, in some virtual seconds: two dispatches, questions, some who leave, and all that the seed breaks."""
+"""One day of a hub, in some virtual seconds: two dispatches, questions, some who leave, and what the seed breaks."""
 
 from __future__ import annotations
 

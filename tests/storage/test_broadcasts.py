@@ -27,7 +27,7 @@ MORNING = after(hours=20)
 class Nights:
     """Who has chosen a digest, and who has chosen quiet hours, hears of it in the morning."""
 
-    def due(self, rhythm: Rhythm, account: str, now: datetime) -> Due:
+    def due(self, rhythm: Rhythm, account: str, now: datetime, *, alone: bool = False) -> Due:
         if rhythm.frequency == "daily":
             return Due(MORNING, "daily digest")
         return Due(MORNING + timedelta(hours=1), "quiet hours") if rhythm.quiet else Due(now)
@@ -198,6 +198,22 @@ async def test_a_draft_is_sent_to_nobody_until_it_is_confirmed_and_then_a_hundre
         return before, there(conn, made).state, there(conn, made).trial, len(scene.recipients(conn, made))
 
     assert await db.write(deed) == ([], "trial", 2, 2)
+
+
+async def test_it_does_not_wait_for_other_news_to_go_with_it(db: Database, keys: KeyStore) -> None:
+    class Grouping(Nights):
+        def due(self, rhythm: Rhythm, account: str, now: datetime, *, alone: bool = False) -> Due:
+            return Due(now) if alone else Due(now + timedelta(minutes=10), "grouped")
+
+    def deed(conn: Connection) -> tuple[list[datetime], int]:
+        a_crowd(conn, keys, 2)
+        made = sent_off(conn, 200)
+        while planning.plan_chunk(conn, made, NOW, timing=Grouping()) is not None:
+            pass
+        counted = size_up(conn, {}, NOW, Grouping()).accounts["main"].now
+        return list(conn.scalars(sa.select(schema.deliveries.c.due_at))), counted
+
+    assert await db.write(deed) == ([NOW, NOW], 2)
 
 
 async def test_it_is_confirmed_once_and_is_for_those_subscribed_at_that_moment(db: Database, keys: KeyStore) -> None:

@@ -31,7 +31,7 @@ class Told:
     answer: Callable[[Heard], Go | Wait] = lambda _: Go(NOW.date())
     asked: list[tuple[Rhythm, Heard]] = field(default_factory=list)
 
-    def due(self, rhythm: Rhythm, account: str, now: datetime) -> Due:
+    def due(self, rhythm: Rhythm, account: str, now: datetime, *, alone: bool = False) -> Due:
         self.asked.append((rhythm, Heard()))
         return Due(self.due_at, "later")
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.delivery.brake import Brake, judge
+from bot.news import editing
 from storage import accounts, broadcasts, people, planning, schema
 from storage.broadcasts import Broadcast, Tally, Usual
 from storage.database import Connection, Database
@@ -232,6 +233,24 @@ async def test_what_is_withdrawn_is_taken_back_once_nothing_of_it_is_on_the_wire
     assert (await desk.there(correction)).content["withdrawn"] is True
     await desk.look()
     assert len(await desk.db.read(broadcasts.under_way)) == 1  # the correction alone
+
+
+async def test_news_that_is_withdrawn_is_taken_back_by_its_title(desk: Desk) -> None:
+    def deed(conn: Connection) -> int:
+        a_crowd(conn, desk.keys, 5)
+        made = scene.planned(conn, dispatch_id := scene.a_dispatch(conn))
+        end(conn, made, "sent", 3)
+        editing.move(conn, "Amira", dispatch_id, "withdrawn", "wrong", NOW, only_from=["ready"])
+        return made
+
+    made = await desk.db.write(deed)
+    await desk.look()
+    (correction,) = await desk.db.read(planning.to_plan)
+    await desk.db.write(plan, correction)
+    assert len(await desk.db.read(scene.recipients, correction)) == 3
+    content = (await desk.there(correction)).content
+    assert (content["withdrawn"], content["about"]) == (True, "Title")
+    assert (await desk.there(made)).counts == {"sent": 3, "withdrawn": 2}
 
 
 async def test_what_nobody_got_needs_no_taking_back(desk: Desk) -> None:

@@ -69,6 +69,11 @@ def test_when_it_is_due(label: str, wish: Rhythm, now: datetime, at: datetime, w
     assert HOUSE.due(wish, "main", now) == Due(at, why)
 
 
+@pytest.mark.parametrize(("at", "due"), [("12:00", Due(kabul("12:00"))), ("23:00", Due(kabul("08:00", 25), QUIET))])
+def test_what_goes_alone_does_not_wait_for_others_but_for_the_morning(at: str, due: Due) -> None:
+    assert HOUSE.due(rhythm(), "main", kabul(at), alone=True) == due
+
+
 def test_a_house_that_does_not_group_is_at_once() -> None:
     assert replace(HOUSE, group_wait=timedelta()).due(rhythm(), "main", kabul("12:00")) == Due(kabul("12:00"), "")
 

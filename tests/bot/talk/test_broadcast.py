@@ -12,10 +12,10 @@ import pytest
 
 from bot.delivery.brake import Brake
 from bot.delivery.compose import decode
-from bot.talk.announce import announcement, kind_of, text_in
+from bot.talk.announce import announcement
 from bot.talk.cards import Cards
 from channels import telegram
-from channels.contract import Attached, Choice, Message, Said
+from channels.contract import Attached, Message, Said
 from channels.wording import plain
 from config.messages import phrases
 from storage import broadcasts, people, pictures, planning, schema, staff
@@ -363,21 +363,6 @@ async def test_a_picture_for_the_draft_that_waits_for_words_goes_with_it(room: N
     assert len(await room.talk.db.read(broadcasts.latest)) == 1
 
 
-@pytest.mark.parametrize(
-    ("data", "kind"),
-    [
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (PNG, "image/png"),
-        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
-        (b"RIFF\0\0\0\0WAVEfmt ", None),
-        (b"<svg/>", None),
-        (b"", None),
-    ],
-)
-def test_pictures_are_known_by_their_first_bytes(data: bytes, kind: str | None) -> None:
-    assert kind_of(data) == kind
-
-
 # ── Sending ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -692,44 +677,3 @@ async def test_what_is_withdrawn_is_replaced_by_a_word_that_it_was(room: Newsroo
     said = announcement((await room.there(correction)).content, phrases("en"), None)
     assert said.title == "This message was withdrawn."
     assert ENGLISH not in plain(said)
-
-
-# ── As a person gets it ──────────────────────────────────────────────────────────────────────────────────────────────
-
-BOTH = {"fa-AF": {"title": "", "text": "سلام"}, "en": {"title": "", "text": "Hello"}}
-SPOKEN = [
-    ("fa-AF", BOTH, "fa-AF", True, "سلام"),
-    ("en", BOTH, "en", False, "Hello"),
-    ("ru", BOTH, "en", False, "Hello"),
-    ("ru", {"fa-AF": BOTH["fa-AF"], "picture": {"name": "x", "alt": ""}}, "fa-AF", True, "سلام"),
-    ("en", {"picture": {"name": "x", "alt": ""}, "uz": {"title": "", "text": "Salom"}}, "uz", False, "Salom"),
-]
-
-
-@pytest.mark.parametrize(("language", "content", "said_in", "rtl", "words"), SPOKEN)
-def test_a_person_gets_their_language_else_english_else_the_first(
-    language: str, content: dict[str, Any], said_in: str, rtl: bool, words: str
-) -> None:
-    said = announcement(content, phrases(language), None)
-    # A catalogue that is not there yet speaks English.
-    if phrases(language).language == language or language == "ru":
-        assert (said.language, said.rtl, plain(said).strip("\u200f")) == (said_in, rtl, words)
-
-
-@pytest.mark.parametrize(
-    ("words", "title", "text"),
-    [
-        ("A title\n\nAnd the text.", "A title", "And the text."),
-        ("One line.", "", "One line."),
-        ("A sentence.\n\nAnother one.", "", "A sentence.\n\nAnother one."),
-        ("Two\nlines\n\nAnd more.", "", "Two\nlines\n\nAnd more."),
-        (f"{'long ' * 20}\n\nAnd more.", "", f"{('long ' * 20).strip()}\n\nAnd more."),
-        ("یک سطر۔\n\nدوسرا", "", "یک سطر۔\n\nدوسرا"),
-    ],
-)
-def test_a_short_first_line_is_the_title(words: str, title: str, text: str) -> None:
-    assert text_in(words) == {"title": title, "text": text}
-
-
-def test_a_person_can_see_what_they_get_and_so_how_to_stop_it() -> None:
-    assert announcement(BOTH, phrases("en"), None).choices == (Choice("What I get", "/mine"),)
