@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check
 PY = .venv/bin/python
 
-.PHONY: run test check lock messages clean
+.PHONY: run test check lock messages bench-reading clean
 
 run: .venv/ready
 	@.venv/bin/serai run
@@ -40,6 +40,10 @@ lock: .venv/tested
 # Collect the sentences of the program into config/locales/serai.pot and into each language's catalogue.
 messages: .venv/tested
 	@$(PY) -m config.messages --update
+
+# How well the reader reads, on labelled dispatches of our own: tuned and held back, side by side. MISSES=1 tells which.
+bench-reading: .venv/tested
+	@$(PY) -m tests.bench.reading $(if $(MISSES),--misses)
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

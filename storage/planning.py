@@ -137,12 +137,14 @@ def plan_chunk(
     rows = _rows(conn, broadcast, here, now, timing)
     if broadcast.trial:
         rows = rows.order_by(people.c.id).limit(max(0, broadcast.trial - _planned(conn, broadcast_id)))
-    made = int(conn.execute(insert(conn, deliveries).from_select(_COLUMNS, rows).on_conflict_do_nothing()).rowcount)
+    made = conn.execute(insert(conn, deliveries).from_select(_COLUMNS, rows).on_conflict_do_nothing()).rowcount
+    if made < 0:  # of a statement that begins with WITH SQLite's driver does not say it
+        made = conn.execute(sa.select(sa.func.changes())).scalar_one()
     if broadcast.trial and _planned(conn, broadcast_id) >= broadcast.trial:
         _move(conn, broadcast_id, cursor=_last_planned(conn, broadcast_id), state="trial")
     else:
         _move(conn, broadcast_id, cursor=last)
-    return made
+    return int(made)
 
 
 _COLUMNS = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from bot.cli.terminal import Json, Stop, local, say, say_json, warn
 if TYPE_CHECKING:
     from bot.news.dispatch import Dispatch
     from bot.news.fetch import Fresh, Request
-    from bot.news.read import Reading
+    from bot.news.read import Reading, Why
 
 Kind = Literal["feed", "dateline", "page", "reliefweb"]
 Preset = Literal["icmpd", "budapest-process"]
@@ -87,7 +87,15 @@ Place = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_no_option
 NOTHING = Selectors()
 
 
-def read(place: Place, /, *, kind: Kind | None = None, page: Selectors = NOTHING, as_json: Json = False) -> None:
+def read(
+    place: Place,
+    /,
+    *,
+    kind: Kind | None = None,
+    page: Selectors = NOTHING,
+    explain: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Json = False,
+) -> None:
     """Show what the hub reads in a file, a web address or - (standard input). Keeps nothing.
 
     Example: serai read news.txt --kind dateline --json
@@ -98,15 +106,21 @@ def read(place: Place, /, *, kind: Kind | None = None, page: Selectors = NOTHING
         A path, an http(s) address, or - for standard input.
     kind
         What it is; when not given, its content tells.
+    explain
+        Tell which words decided about the countries and the topics.
     """
+    from bot.news.read import Reader
+
     log_to_stderr()
-    options = page.given()
+    options, reader = page.given(), Reader.load()
+    because = reader.why if explain else None
     if re.match("https?://", place, re.IGNORECASE):
         # Private addresses too: it is the person's own machine that asks.
         fetched = finish(fetch(place, allow_private=True))
-        show(read_all(fetched.body, kind, options, fetched.url, fetched.content_type), as_json)
+        raw, url, content_type = fetched.body, fetched.url, fetched.content_type
     else:
-        show(read_all(bytes_of(place), kind, options), as_json)
+        raw, url, content_type = bytes_of(place), "", ""
+    show(reader.read(raw, kind, url=url, content_type=content_type, options=options), as_json, because)
 
 
 def read_all(
@@ -146,12 +160,14 @@ async def fetch(place: str, *, allow_private: bool, local_files: bool = False, r
     raise Stop(f"{place}: {why}")
 
 
-def show(reading: Reading, as_json: bool) -> None:
+def show(reading: Reading, as_json: bool, because: Callable[[Dispatch], Why] | None = None) -> None:
+    """``because``: what tells which words decided; none: it is not told."""
     if as_json:
-        say_json([dispatch.as_json() for dispatch in reading.dispatches])
+        said = ((dispatch, {"why": because(dispatch).as_json()} if because else {}) for dispatch in reading.dispatches)
+        say_json([dispatch.as_json() | why for dispatch, why in said])
     else:
         for number, dispatch in enumerate(reading.dispatches, 1):
-            _show(number, dispatch)
+            _show(number, dispatch, because(dispatch) if because else None)
         aside = f", {len(reading.set_aside)} set aside" if reading.set_aside else ""
         say(f"{len(reading.dispatches)} read{aside}.")
     for item in reading.set_aside:
@@ -160,7 +176,7 @@ def show(reading: Reading, as_json: bool) -> None:
         warn(reading.remark)
 
 
-def _show(number: int, dispatch: Dispatch) -> None:
+def _show(number: int, dispatch: Dispatch, why: Why | None) -> None:
     facts = {
         "identity": dispatch.identity,
         "title": dispatch.title,
@@ -172,8 +188,17 @@ def _show(number: int, dispatch: Dispatch) -> None:
         "topics": ", ".join(dispatch.topics) or "none",
         "language": dispatch.language or "not known",
         "published": local(dispatch.published) if dispatch.published else "",
+        "event": " to ".join(f"{day:%Y-%m-%d}" for day in dict.fromkeys(dispatch.event or ())),
+        "phones": "a number to check before it is sent" if dispatch.phones else "",
         "summary": dispatch.summary,
     }
+    if why:
+        seen = dict.fromkeys(f"{m.words}: {m.country} {m.role.value}" for m in why.countries)
+        topics = (f"{because.topic}: {', '.join(because.words)}" for because in why.topics)
+        facts |= {
+            "why countries": "; ".join(seen) or "nothing named",
+            "why topics": "; ".join(topics) or "nothing found",
+        }
     say(f"{number}.", "bold")
     for name, value in facts.items():
         if value:

@@ -82,7 +82,7 @@ class Composer:
         if marked.kind != "dispatch" and (content := await self._db.read(planning.content, marked.broadcast_id or 0)):
             name = (content.get("picture") or {}).get("name")
             picture = await self._db.read(pictures.get, name) if name else None
-            return lambda: self._wording.announcement(content, p, picture)
+            return lambda: self._to(marked, self._wording.announcement(content, p, picture))
         found = [await self._db.read(dispatches.get, dispatch_id) for dispatch_id in marked.dispatch_ids]
         there = [dispatch for dispatch in found if dispatch is not None]
         if not there:
@@ -91,7 +91,7 @@ class Composer:
 
     @staticmethod
     def _to(marked: Marked, message: Message) -> Message:
-        """The buttons under news are one person's; in a group they would be everybody's."""
+        """The buttons under it are one person's; in a group they would be everybody's."""
         return replace(message, choices=()) if marked.group else message
 
     def _fit(self, word: Callable[[], Message]) -> tuple[Part, ...]:

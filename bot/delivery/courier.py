@@ -74,6 +74,8 @@ class Courier:
                     await either(self._clock, RENEW, self._stopping)
             except LeaseLost:
                 self._log.warning("lease lost")
+                # The next session does not know who heard something from this one in the last second.
+                await either(self._clock, AFTER_A_FAULT, self._stopping)
             except Exception as error:
                 self._log.error("session broke off", fault=named(error))
                 await either(self._clock, AFTER_A_FAULT, self._stopping)

@@ -12,20 +12,21 @@ import regex
 from bot.news import roles
 from bot.news.places import LARGE, PREPOSITIONS, REGION, Candidate, Gazetteer, Mention
 from bot.news.roles import Role
-from bot.news.text import Word, fold, words
+from bot.news.text import Word, fold, listed, words
 
 READ = 20_000  # characters: what a text is about, it says before
 MANY = 7  # countries in a row: so many take part in something, or are counted
 FEW = 2  # countries that only pay or visit are what it is about, when there is nobody else
 BEFORE, AFTER = 8, 6  # words beside a country that say which part it plays
 # Where people of the region work: what is said there about workers is about this country too.
-DESTINATIONS = frozenset("SA AE QA KW OM BH MY RU TR LB JO SG KR".split())
+DESTINATIONS = listed("SA AE QA KW OM BH MY RU TR LB JO SG KR")
 
 _STOP = regex.compile(r"(?<!\b(?:Mr|Mrs|Ms|Dr|St|No|Prof|г|ул|им))[.!?؟۔।]+[”\"»)]*\s+(?!\p{Ll})|\n+")
 _BREAK = regex.compile(r"[,;:،؛()«»“”\"]|\s[–—]\s")
 # Between the members of a list of countries, in the languages of the region.
 _AND = regex.compile(
-    r"[\s,،;/&’'-]*(?:(?:and|or|as well as|the|kingdom of|republic of|و|او|اور|এবং|ও|и|ва|va|және|жана|мен|менен|bilan|ve|ile|û|s)(?!\w)[\s,،]*)*",
+    r"[\s,،;/&’'-]*(?:\([^()]{0,40}\)[\s,،;]*)?(?:(?:and|or|as well as|the|kingdom of|republic of|و|او|اور|এবং|ও|и|"
+    r"ва|va|және|жана|мен|менен|bilan|ve|ile|û|s)(?!\w)[\s,،]*)*",
     regex.IGNORECASE,
 )
 
@@ -101,18 +102,16 @@ class _Text:
 
     def _recovered(self, marks: Sequence[Mark]) -> set[str]:
         """With nobody else to be about, a text is about its guests: "A delegation from Iraq visited Vienna"."""
-        may = {Role.DONOR, Role.GUEST, Role.LISTED, Role.PROJECT}
+        may = {Role.GUEST, Role.PROJECT}
         if not roles.WIDE.search(self.folded):
-            may.add(Role.OFFICE)
+            may |= {Role.DONOR, Role.LISTED, Role.OFFICE}
         aside = {mark.country for mark in marks if mark.role in may and mark.country in REGION}
         return aside if len(aside) <= FEW else set()
 
     def _is_there(self, country: str) -> bool:
         """Whether a dateline outside the region is where it happens: to workers and students, not at a meeting."""
         return (
-            country in DESTINATIONS
-            and bool(roles.WORKERS.search(self.folded))
-            and not roles.MEETS.search(self.folded)
+            country in DESTINATIONS and bool(roles.WORKERS.search(self.folded)) and not roles.MEETS.search(self.folded)
         )
 
     def _written(self, mention: Mention) -> str:
@@ -191,16 +190,21 @@ class _Text:
             return self._of_a_city(run, mention)
         if self._gives(run, before, after, abroad):
             return Role.DONOR
-        if self._is_many(run, mention):
+        if self._is_many(run, mention) or roles.CHAIRED.search(self.text, run.opens, run.closes):
             return Role.LISTED
         if self._is_guest(run, before, after, abroad):
             return Role.GUEST
         lead = self.text[max(run.opens, run.start - 160) : run.start]
-        if abroad and roles.MET_IN.search(lead):
+        if abroad and (roles.MET_IN.search(lead) or self._is_where_written(run, mention)):
             return Role.VENUE
         if abroad and roles.LIKE.search(lead):
             return Role.EXAMPLE
         return None
+
+    def _is_where_written(self, run: _Run, mention: Mention) -> bool:
+        """ "Vienna, Austria" in a text from there, which is about somebody else."""
+        city = next((m for m in run.mentions if m.last == mention.first), None)
+        return mention.country in self.dateline and city is not None and city.country == mention.country
 
     def _of_a_city(self, run: _Run, mention: Mention) -> Role | None:
         start, end = self.found[mention.first].start, self.found[mention.last - 1].end
@@ -233,6 +237,7 @@ class _Text:
             return bool(
                 roles.EXPERT_FROM.search(lead)
                 or roles.BEFORE_EXPERT.search(before)
+                or roles.BEFORE_HOUSE.search(before)
                 or roles.AFTER_EXPERT.search(after)
             )
         return bool(roles.EXPERT_FROM.search(lead)) and bool(roles.VISITS.search(self.text, run.start, run.closes))
@@ -242,6 +247,8 @@ class _Text:
         if len(lands) < 3 or len(lands) >= MANY:
             return len(lands) >= MANY
         sentence = self.text[run.opens : run.closes]
+        if roles.THEY_ARE.match(sentence) and roles.TAKE_PART.search(self.text, max(0, run.opens - 300), run.opens):
+            return True
         outside = sum(m.country not in REGION for m in lands)
         if mention.country not in REGION and outside > 2 and roles.TAKE_PART.search(sentence):
             return True
@@ -254,7 +261,7 @@ class _Text:
         )
 
     def _acts(self, run: _Run, mention: Mention) -> bool:
-        """Whether a destination is concerned that is named by its people or a city: "Malaysian police", "jobs in Dubai"."""
+        """Whether what is said of a destination's people or city concerns it: "Malaysian police", "jobs in Dubai"."""
         if mention.kind == "people":
             return bool(roles.OF_A_STATE.match(self.text, self.found[mention.last - 1].end))
         sentence = fold(self.text[run.opens : run.closes])
@@ -265,14 +272,16 @@ class _Text:
     # --- The words beside a run, folded -----------------------------------------------------------------------------
 
     def _before(self, run: _Run) -> str:
-        at, said = run.mentions[0].first, []
+        at = run.mentions[0].first
+        said: list[str] = []
         while at > 0 and len(said) < BEFORE and not self._parted(at - 1, run.opens):
             at -= 1
             said.append(self.found[at].folded)
         return " ".join(reversed(said))
 
     def _after(self, run: _Run) -> str:
-        at, said = run.mentions[-1].last, []
+        at = run.mentions[-1].last
+        said: list[str] = []
         while at < len(self.found) and len(said) < AFTER and not self._parted(at - 1, run.opens):
             if self.found[at].start >= run.closes:
                 break
@@ -290,7 +299,9 @@ class _Text:
 def _is_said(gazetteer: Gazetteer, mention: Mention, text: str, found: Sequence[Word]) -> bool:
     """Whether a text that says this means the place: written with a capital, if its script has them, and large."""
     first = found[mention.first]
-    if gazetteer.is_shy(mention.phrase) and not (first.cased and first.capital and mention.first > 0):
+    before = found[mention.first - 1].folded if mention.first > 0 else ""
+    sure = before in roles.KINDS_OF_PLACE or (first.cased and first.capital and mention.first > 0)
+    if gazetteer.is_shy(mention.phrase) and not sure:
         return False
     place = mention.candidates[0]
     if mention.kind != "city":
@@ -305,6 +316,6 @@ def _is_said(gazetteer: Gazetteer, mention: Mention, text: str, found: Sequence[
         return False
     if not any(c.region for c in mention.candidates):
         return place.size in "cx" and len(mention.phrase) > 4
-    if mention.first > 0 and found[mention.first - 1].folded in PREPOSITIONS:
+    if before in PREPOSITIONS or before in roles.KINDS_OF_PLACE:
         return True
     return place.size in LARGE

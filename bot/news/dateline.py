@@ -15,9 +15,10 @@ from bot.news.text import fold
 SHORTEST = 40  # characters: less, without a dateline, is a heading or a page number
 LONGEST = 100  # characters of a dateline
 
-# What may end it: a colon that is not in a time or an address, a dash between spaces, a full stop before a sentence.
+# What may end it: a colon that is not in a time or an address, a dash between spaces, and, where all of it is known, a
+# full stop or the bracket around an agency.
 _END = regex.compile(
-    r"\s?(?:[:：](?!//)(?!(?<=\d:)\d)|\s(?:[–—]|--?)\s|(?<=[\p{L})])[—–](?=\s?\p{Lu})|(?P<stop>\.\s+(?=[\p{Lu}\p{Lo}“\"«])))\s*"
+    r"\s?(?:[:：](?!//)(?!(?<=\d:)\d)|\s(?:[–—]|--?)\s|(?<=[\p{L})])[—–](?=\s?\p{Lu})|(?P<stop>\.\s+(?=[\p{Lu}\p{Lo}“\"«])|(?<=\))\s+(?=[\p{Lu}\p{Lo}])))\s*"
 )
 _NEVER = regex.compile(r"[\n!?؟۔।;\"“”«»<>@]")
 _COMMA = regex.compile(r"\s*[,،、]\s*")

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cache
+from typing import Literal
 
 import regex
 from babel.dates import get_day_names, get_month_names
 
 from bot.news.dispatch import Event
-from bot.news.text import fold
+from bot.news.text import fold, listed
 
 READ = 5_000  # characters: what comes later is not what the news is about
 LONGEST = timedelta(days=366)
 
-_LANGUAGES = "en ru ar ar_IQ fa fa_AF ps ur bn uz uz_Cyrl tg ky kk ckb tr".split()
+_LANGUAGES = listed("en ru ar ar_IQ fa fa_AF ps ur bn uz uz_Cyrl tg ky kk ckb tr")
 # What CLDR spells otherwise than people do, by the number of the month.
 _ALSO = {
     1: "جانفی|জানুয়ারি|كانون ثاني",
@@ -51,7 +52,9 @@ def is_date_word(word: str) -> bool:
     return word in _AROUND or month or word in _calendar() or bool(_NUMBER.fullmatch(word))
 
 
-_AROUND = frozenset("г года год йил yil соли ж жылы سنه سال".split())
+_AROUND = listed("г года год йил yil соли ж жылы سنه سال")
+# "23-26 May and 7-9 June 2022": both in that year.
+_YEAR_AFTER = regex.compile(r"[^.;!?]{0,30}?\b((?:19|20)[0-9]{2})\b")
 _NUMBER = regex.compile(r"(?:[0-3]?[0-9](?:st|nd|rd|th)?|(?:19|20)[0-9]{2})")
 
 
@@ -74,6 +77,8 @@ def _event(match: regex.Match[str], about: date | None) -> Event | None:
     if month is None or last_month is None:
         return None
     try:
+        if year is None and (next_year := _YEAR_AFTER.match(match.string, match.end())):
+            year = next_year[1]
         if year is None:
             if about is None:
                 return None
@@ -139,7 +144,7 @@ def _months() -> dict[str, int]:
 
 
 def _names(language: str) -> list[str]:
-    widths = ("wide", "abbreviated") if language in ("en", "ru") else ("wide",)
+    widths: list[Literal["wide", "abbreviated"]] = ["wide", "abbreviated"] if language in ("en", "ru") else ["wide"]
     return [
         get_month_names(width, context, language)[number]
         for width in widths
@@ -151,5 +156,5 @@ def _names(language: str) -> list[str]:
 @cache
 def _calendar() -> frozenset[str]:
     days = {name for language in _LANGUAGES for name in get_day_names("wide", "format", language).values()}
-    short = {name for name in get_day_names("abbreviated", "format", "en").values()}
+    short = set(get_day_names("abbreviated", "format", "en").values())
     return frozenset(word for name in days | short for word in fold(name).split())

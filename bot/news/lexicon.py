@@ -1,7 +1,8 @@
 """Phrases found in a text: as whole words of any script, in any order of languages, with the endings that they allow.
 
 A phrase is written as people write it. ``refugee*`` allows any ending of the word; ``wages & unpaid`` is found where both
-stand in one sentence; a leading ``?`` makes it a hint, which says little alone.
+stand in one sentence; a leading ``?`` makes it a hint, which says little alone; with ``!`` its words say nothing: "document
+fraud" is not the fraud of a swindler.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Phrase(NamedTuple):
     topic: str
     written: str
     hint: bool
+    void: bool
     parts: int
 
 
@@ -89,8 +91,8 @@ class Lexicon:
         self._root = _Node()
 
     def add(self, topic: str, written: str) -> None:
-        parts = written.removeprefix("?").split(" & ")
-        phrase = Phrase(topic, written, written.startswith("?"), len(parts))
+        parts = written.lstrip("?!").split(" & ")
+        phrase = Phrase(topic, written, written.startswith("?"), written.startswith("!"), len(parts))
         for number, part in enumerate(parts):
             node = self._root
             for word, is_stem in _pattern(part):

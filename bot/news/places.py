@@ -31,7 +31,11 @@ WORDLIKE = listed(
     "no in id is it my me so to be by am as at do us ye la de es et ma na ne se si tu ve pa va mi mr ms tv pm ai st"
 )
 # Codes that people type in small letters, besides those of the region.
-OFTEN = listed("de us gb ae sa qa om kw bh my ru kr jp it gr fr pl ro hu ca au at ch se no dk nl es pt in np cy rs jo lb")
+OFTEN = listed(
+    "de us gb ae sa qa om kw bh my ru kr jp it gr fr pl ro hu ca au at ch se no dk nl es pt in np cy rs jo lb"
+)
+# Who types one of these alone means a language, or something that is done to shoes.
+TONGUES = listed("russian polish greek")
 LEADING = frozenset(("in", "from", "of", "about", "for", "to", "news"))  # "jobs in bd"
 
 LARGE = "ncpxl"  # a country's capital, a province, a city of 100,000 or more
@@ -61,6 +65,10 @@ class Mention(NamedTuple):
     @property
     def kind(self) -> Kind:
         return _KINDS.get(self.candidates[0].size, "city")
+
+    @property
+    def how(self) -> How:
+        return "adjective" if self.kind == "people" else self.kind
 
     @property
     def country(self) -> str:
@@ -139,7 +147,7 @@ class Gazetteer:
                 case "fuzzy":
                     guess = self._misspelled(text, found)
                 case _:
-                    guess = next((_guess(text, found, m) for m in meant if m.kind == how), None)
+                    guess = next((_guess(text, found, m) for m in meant if m.how == how), None)
             if guess:
                 return guess
         return CountryGuess(None, None, "", text)
@@ -168,15 +176,16 @@ class Gazetteer:
             candidates = self._names.get(stem)
             if candidates and len(stem) > 3 and stem not in self._shy:
                 first = candidates[0]
-                if first.size in "na" or (first.country in REGION and first.size in LARGE and seen.capital):
+                city = first.size in LARGE if first.country in REGION else first.size in "cx" and len(stem) > 4
+                if first.size in "na" or (city and seen.capital):
                     return candidates, stem
         return None, phrase
 
     def _is_meant(self, mention: Mention, found: Sequence[Word]) -> bool:
         """Whether a person who typed this in a message means the place."""
-        if mention.kind == "people":
-            return False
         alone = all(word.folded in FILLERS for word in (*found[: mention.first], *found[mention.last :]))
+        if mention.kind == "people":
+            return alone and mention.phrase not in TONGUES
         first = found[mention.first]
         inside = mention.first > 0 and first.cased and first.capital
         if alone or mention.kind == "adjective":
@@ -208,7 +217,9 @@ class Gazetteer:
                 near = None
                 if stop == at + 2 and (stop > len(found) or len(word.folded) < 3 or len(written) < 7):
                     continue
-                if stop == at + 2 and any(written == name and land in REGION for name, land in self._spelled.get(len(written), ())):
+                if stop == at + 2 and any(
+                    written == name and land in REGION for name, land in self._spelled.get(len(written), ())
+                ):
                     near = (0, self._names[written][0].country)  # "Islam abad" is nothing but a space away
                 elif len(written) > 4 and written not in self._names:
                     near = self._near(written, 1 if len(written) < 8 or stop == at + 2 else 2, LARGE)
@@ -278,7 +289,7 @@ _FLAG = regex.compile(r"[\U0001F1E6-\U0001F1FF]{2}")
 
 def _guess(text: str, found: Sequence[Word], mention: Mention) -> CountryGuess:
     start, end = found[mention.first].start, found[mention.last - 1].end
-    return CountryGuess(mention.country, mention.kind, text[start:end], _rest(text, start, end))
+    return CountryGuess(mention.country, mention.how, text[start:end], _rest(text, start, end))
 
 
 def _rest(text: str, start: int, end: int) -> str:
@@ -328,8 +339,9 @@ _AFTER = {
     "cyrillic": fold(
         """
     ский ская ское ские ского ской ских ским скими скую ском ами ах ям ях ов ом ем ой ою ей а у е ы и ю я о да
-    де та те дан ден тан тен нан нен мен бен пен га ге ка ке ға қа ни нин нинг нинки ды ди ты дын дин тын нын нун дун ро дагы дагы
-    лик лык
+    де та те дан ден тан тен нан нен мен бен пен га ге ка ке ға қа
+    ни нин нинг нинки ды ди ты дын дин тын нын нун дун ро дагы дагы
+    лик лык дык дик тык тик дық дік тық тік лық лік
     """
     ).split(),
     "latin": [

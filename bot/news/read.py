@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import regex
 
-from bot.news.concerned import Concern, concern
+from bot.news.concerned import Concern, Mark, concern
 from bot.news.dateline import SHORTEST, Dateline, read_dateline
 from bot.news.dispatch import Dispatch
 from bot.news.events import read_event
@@ -21,7 +21,7 @@ from bot.news.places import Gazetteer
 from bot.news.reliefweb import read_answer
 from bot.news.summary import summarise
 from bot.news.text import clean, name_from
-from bot.news.topics import Topics
+from bot.news.topics import Because, Topics
 
 __all__ = ["Reader", "Reading", "SetAside", "Unreadable"]
 
@@ -36,6 +36,20 @@ class Reading:
     dispatches: tuple[Dispatch, ...]
     set_aside: tuple[SetAside, ...] = ()
     remark: str = ""  # what falls short in the whole of it
+
+
+@dataclass(frozen=True)
+class Why:
+    """Which words of a dispatch decided, and for what."""
+
+    countries: tuple[Mark, ...]
+    topics: tuple[Because, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "countries": [{"words": m.words, "country": m.country, "role": m.role.value} for m in self.countries],
+            "topics": [{"topic": because.topic, "words": list(because.words)} for because in self.topics],
+        }
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,14 @@ class Reader:
                     f'There is no kind of source called "{other}". Use "feed", "dateline", "page" or "reliefweb".'
                 )
         return self._reading(items, aside, remark)
+
+    def why(self, dispatch: Dispatch) -> Why:
+        """What in this dispatch made it one about its countries and topics. What its source said of it is not here."""
+        dateline = Dateline(dispatch.places, dispatch.dateline_country, dispatch.text)
+        return Why(
+            self._concern(dispatch.title, dispatch.text, dateline).marks,
+            self.topics.explained(dispatch.text, dispatch.title),
+        )
 
     def _reading(self, items: list[Item], aside: list[SetAside], remark: str) -> Reading:
         dispatches: list[Dispatch] = []

@@ -154,11 +154,12 @@ def _evidence(read: Read, hits: Iterable[Hit], titled: bool) -> list[Hit]:
 
     Longer phrases first, and no word counts twice: "counselling hub" is one hint, not two.
     """
-    taken: set[int] = set()
+    hits = list(hits)
+    taken = {at for hit in hits if hit.phrase.void for at in range(hit.first, hit.after)}
     counted: dict[Phrase, int] = defaultdict(int)
     found, weight = [], 0.0
     for hit in sorted(hits, key=lambda hit: (hit.phrase.hint, hit.first - hit.after, hit.first)):
-        if hit.phrase.parts == 1 and not taken.isdisjoint(range(hit.first, hit.after)):
+        if not taken.isdisjoint(range(hit.first, hit.after)):
             continue
         taken.update(range(hit.first, hit.after))
         if hit.phrase.hint and counted[hit.phrase] == TWICE:

@@ -210,10 +210,11 @@ def who_is_joined_is_not_told_again(day: Day) -> Iterator[str]:
 
 
 def the_limits_are_kept(day: Day) -> Iterator[str]:
-    rate, arrivals = int(day.platform.rate), day.platform.arrivals
-    for first, last in zip(arrivals, arrivals[rate:], strict=False):
+    # A request that had its turn when the process was paused leaves together with the next one.
+    most, arrivals = int(day.platform.rate) + bool(day.world.faults["pause"]), day.platform.arrivals
+    for first, last in zip(arrivals, arrivals[most:], strict=False):
         if last - first < 1.0:
-            yield f"{rate + 1} messages in the second from {first:.3f} on"
+            yield f"{most + 1} messages in the second from {first:.3f} on"
     if day.platform.overrun:
         yield f"{day.platform.overrun} requests left while we were told to wait"
     # Who is erased is told so as somebody new, and nobody counts for both.

@@ -63,7 +63,7 @@ def test_a_seed_is_the_same_day_in_every_process() -> None:
 
 
 def test_where_nothing_goes_wrong_nothing_comes_twice() -> None:
-    day = live(0, calm=True)
+    day = live(0, kinds=())
     assert not day.world.faults
     assert not checks.found(day)
     assert not checks.copies(day)

@@ -103,7 +103,7 @@ async def test_a_week_s_digest_still_holds_what_came_first_in_it(db: Database, k
     def live(conn: Connection) -> list[datetime]:
         follower(conn, keys)
         broadcast_id = a_broadcast(conn, news(conn), NOW + timedelta(days=3))
-        planning.plan_chunk(conn, broadcast_id, NOW, timing=Told(monday))
+        assert planning.plan_chunk(conn, broadcast_id, NOW, timing=Told(monday)) == 1
         return [row.valid_until for row in rows(conn)]
 
     assert await db.write(live) == [monday + timedelta(days=1)]
@@ -382,3 +382,20 @@ async def test_a_correction_takes_the_place_of_what_they_got_and_reaches_nobody_
     marked = await db.write(live)
     assert marked
     assert (marked.kind, marked.replaces) == ("correction", "77")
+
+
+async def test_news_that_an_editor_holds_while_it_goes_out_goes_on_when_it_is_approved(
+    db: Database, keys: KeyStore
+) -> None:
+    def live(conn: Connection) -> Marked | None:
+        follower(conn, keys)
+        dispatch_id = news(conn)
+        plan(conn, dispatch_id, Told(NOW))
+        dispatches.move(conn, dispatch_id, "held", "wait", only_from=["ready"])
+        assert mark(conn, keys, Told()) is None
+        assert states(conn) == ["paused"]
+        dispatches.move(conn, dispatch_id, "ready", "", only_from=["held"])
+        deliveries.let_go_on(conn, dispatch_id, SOON)
+        return mark(conn, keys, Told())
+
+    assert await db.write(live)

@@ -97,6 +97,19 @@ def test_what_was_matched_is_in_the_writers_own_spelling(gazetteer: Gazetteer) -
     assert gazetteer.country("news from Türkiye!") == CountryGuess("TR", "name", "Türkiye", "news")
 
 
+ALSO = [
+    (typed, country if country != "--" else None)
+    for line in (Path(__file__).parent / "typed.tsv").read_text("utf-8").splitlines()[1:]
+    for country, _, rest in [line.partition("\t")]
+    for typed in rest.split("|")
+]
+
+
+@pytest.mark.parametrize(("typed", "country"), ALSO, ids=[row[0] for row in ALSO])
+def test_people_type_in_many_ways(gazetteer: Gazetteer, typed: str, country: str | None) -> None:
+    assert gazetteer.country(typed).country == country
+
+
 @given(text=st.text(max_size=80))
 def test_any_text_has_an_answer(gazetteer: Gazetteer, text: str) -> None:
     guess = gazetteer.country(text)

@@ -412,6 +412,16 @@ async def test_few_out_of_many_are_not_singled_out(room: Newsroom) -> None:
     assert (await room.there(draft.id)).state == "draft"
 
 
+async def test_a_count_of_other_people_than_those_chosen_now_is_not_shown(room: Newsroom) -> None:
+    await room.crowd(3)
+    await room.talk.say(f"/broadcast {ENGLISH}")
+    seen = await room.newest()
+    await room.talk.say(f"/draft {seen.id} languages +fa-af")  # while they were counted
+    await room.cards._work_at(seen)
+    assert (await room.newest()).reach is None
+    assert "Nobody: there is no one like that" in heard(await room.look())
+
+
 async def test_it_is_not_sent_before_its_people_are_counted(room: Newsroom) -> None:
     await room.crowd(3)
     await room.talk.say(f"/broadcast {ENGLISH}")
@@ -514,17 +524,33 @@ async def test_progress_is_one_message_that_changes_and_ends_as_the_report(room:
     assert "is over. 9 people got it." in plain(word)
 
 
-async def test_it_is_edited_seldom_and_never_over_an_edit_that_is_on_its_way(room: Newsroom) -> None:
+async def edits_waiting(room: Newsroom) -> int:
+    queued = schema.deliveries.c.broadcast_id.is_(None) & (schema.deliveries.c.state == "pending")
+    return len(await room.talk.db.read(lambda c: c.execute(schema.deliveries.select().where(queued)).all()))
+
+
+async def test_it_is_edited_every_few_seconds_at_most(room: Newsroom) -> None:
     sent = await room.sent(10)
     await room.look()
-    for _ in range(5):
-        await room.talk.db.write(end, sent.id, "sent", 1)
+    for _ in range(2):
         room.clock.ahead += 1
+        await room.talk.db.write(end, sent.id, "sent", 1)
         await room.brake.look()
         await room.cards.look()
-    queued = schema.deliveries.c.broadcast_id.is_(None) & (schema.deliveries.c.state == "pending")
-    waiting = await room.talk.db.read(lambda c: c.execute(schema.deliveries.select().where(queued)).all())
-    assert len(waiting) <= 1
+    assert await edits_waiting(room) == 0
+    room.clock.ahead += 10
+    await room.cards.look()
+    assert await edits_waiting(room) == 1
+
+
+async def test_no_edit_overtakes_one_that_is_on_its_way(room: Newsroom) -> None:
+    sent = await room.sent(10)
+    for _ in range(5):
+        room.clock.ahead += 100
+        await room.talk.db.write(end, sent.id, "sent", 1)
+        await room.brake.look()
+        await room.cards.look()
+    assert await edits_waiting(room) == 1
 
 
 async def test_after_a_restart_the_report_still_comes_to_where_the_progress_was(room: Newsroom) -> None:

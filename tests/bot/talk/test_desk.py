@@ -399,7 +399,8 @@ async def test_a_partner_hands_in_and_hears_when_it_is_approved(talk: Talk) -> N
     await given(talk)
     (card,) = await sent_to(leila)
     assert "Why it waits: Parwana handed it in." in plain(card)
-    assert "Countries: Pakistan\nTopics: Visas" in plain(card)
+    assert "Countries: Pakistan\nTopics: " in plain(card)
+    assert "Visas" in plain(card)
     (waits,) = await talk.db.read(dispatches.waiting)
     assert (waits.source, waits.why, waits.push) == ("Staff", "handed in by Parwana", True)
 
