@@ -1,22 +1,22 @@
 """Phrases found in a text: as whole words of any script, in any order of languages, with the endings that they allow.
 
-A phrase is written as people write it. ``refugee*`` allows any ending of the word; ``wages & unpaid`` is found where both
-stand in one sentence; a leading ``?`` makes it a hint, which says little alone; with ``!`` its words say nothing: "document
-fraud" is not the fraud of a swindler.
+A phrase is written as people write it. ``refugee*`` allows any ending of the word; ``wages & unpaid`` is found where
+both stand in one sentence; a leading ``?`` makes it a hint, which says little alone; with ``!`` its words say nothing:
+"document fraud" is not the fraud of a swindler.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import regex
 
-from bot.news.text import Word, fold, words
+from bot.news.text import Word, words
 
-SHORTEST_STEM = 2  # letters
+SHORTEST_STEM = 1  # letters: Uzbek "yo‘l" is two words to us
 LEAD = 50  # characters: what ends sooner is an abbreviation or a cry, not the first sentence
 
 # Folded: as ``words`` gives them.
@@ -100,12 +100,15 @@ class Lexicon:
             if node is not self._root:
                 node.ends.append((phrase, number))
 
-    def hits(self, read: Read) -> list[Hit]:
-        """All that is found, in no order; of the parts of a phrase only where all of them are in one sentence."""
+    def hits(self, read: Read, masked: Collection[int] = ()) -> list[Hit]:
+        """All that is found outside the masked words, in no order; of the parts of a phrase only where all of them
+        are in one sentence."""
         hits: list[Hit] = []
         apart: dict[tuple[Phrase, int], dict[int, tuple[int, int]]] = defaultdict(dict)
         for at, sentence in enumerate(read.sentences):
             for after, phrase, part in self._at(read, at, at, self._root):
+                if any(word in masked for word in range(at, after)):
+                    continue
                 if phrase.parts == 1:
                     hits.append(Hit(phrase, at, after, sentence))
                 else:

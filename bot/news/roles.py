@@ -127,7 +127,7 @@ _SMALL = (
     r"ies)|foundations?|\p{Lu}[\w&’'-]*))*,?\s*$"
 )
 MONEY_FROM = regex.compile(
-    rf"\b(?i:{_MONEY})\s+(?:for\s+by\s+)?(?:of|from|by|with)\b{_SMALL}|\b(?i:thanks)\s+to\b{_SMALL}"
+    rf"\b(?i:{_MONEY})(?:\s+for)?\s+(?:of|from|by|with)\b{_SMALL}|\b(?i:thanks)\s+to\b{_SMALL}"
 )
 HOUSE_OF = regex.compile(
     rf"\b(?i:{_HOUSE})(?:\s+of|\s+from|\s+in)\b{_SMALL}|"

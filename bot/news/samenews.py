@@ -26,6 +26,21 @@ FEWEST = 8  # runs: of two shorter texts one is not an edit of the other, howeve
 QUOTED = 0.8  # of the runs of what is quoted
 QUOTATION = 20  # letters at the least
 SPELLING = 0.88  # "Sulaimaniyah" and "Sulaymaniyah" are one name, "Tuesday" and "Thursday" are two
+# Numbers in words. "One" and "second" are left out: in many sentences they count nothing.
+_IN_WORDS = (
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen",
+    "два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать тринадцать четырнадцать пятнадцать",
+    "دو سه چهار پنج شش هفت هشت نه ده یازده دوازده سیزده چهارده پانزده",
+)
+_TENS = (
+    "twenty thirty forty fifty sixty seventy eighty ninety hundred",
+    "двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто сто",
+    "بیست سی چهل پنجاه شصت هفتاد هشتاد نود صد",
+)
+_NUMBERS = {fold(word): str(n) for words in _IN_WORDS for n, word in enumerate(words.split(), 2)} | {
+    fold(word): str(n * 10) for words in _TENS for n, word in enumerate(words.split(), 2)
+}
 Runs: TypeAlias = set[tuple[str, str, str]]
 _WORD = regex.compile(r"[\p{L}\p{M}]+|\p{N}+")
 # Capitals inside a sentence: names, in scripts that have capitals.
@@ -74,7 +89,7 @@ class Facts:
         """``places``: of its dateline; ``countries``: that it concerns. Both tell apart where there are no capitals."""
         found = set(folded_words(text))
         return cls(
-            numbers=frozenset(word for word in found if word.isnumeric()),
+            numbers=frozenset(_NUMBERS.get(word, word) for word in found if word.isnumeric() or word in _NUMBERS),
             dates=frozenset(found & _dates()),
             names=frozenset(fold(name) for name in _NAME.findall(text)),
             places=frozenset(map(fold, places)),

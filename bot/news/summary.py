@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import regex
 
@@ -22,19 +22,18 @@ _CLAUSE = regex.compile(r"[,;:،؛](?=\s)|\s[–—-](?=\s)")
 _DONOR = regex.compile(
     r"(?:The|This|Our)\s(?:[\w’'“”\"-]+\s){0,8}?(?:is|are|was|were|has been|have been)\s(?:generously\s)?"
     r"(?:co-?|jointly )?(?:funded|financed|sponsored|supported)\b|"
-    r"(?:Funded|Financed|Sponsored|With (?:the )?(?:financial )?support|With (?:the )?funding)\b"
+    r"(?:(?:Co-?)?[Ff](?:unded|inanced)|Sponsored|"
+    r"With (?:the )?(?:generous )?(?:financial )?(?:support|funding))\b"
 )
 
 
 def summarise(text: str, limit: int = LIMIT) -> str:
     """At most ``limit`` characters of ``text``. Sentences are whole, unless the first alone is too long."""
     text = text.strip()
-    if len(text) <= limit:
-        return text
     sentences = list(_sentences(text[:READ]))
-    lead = next((at for at, sentence in enumerate(sentences) if _is_proper(sentence)), None)
-    if lead is None:
-        lead = next((at for at, sentence in enumerate(sentences) if not sentence.endswith(":")), 0)
+    lead = _lead(sentences)
+    if len(text) <= limit and not any(map(_is_left_out, sentences[:lead] + sentences[lead + 1 :])):
+        return text
     summary = sentences[lead] if sentences else ""
     if len(summary) > limit:
         return _cut(summary, limit)
@@ -46,6 +45,20 @@ def summarise(text: str, limit: int = LIMIT) -> str:
             break
         summary += " " + sentence
     return summary
+
+
+def _lead(sentences: Sequence[str]) -> int:
+    """Which sentence says the news. Who paid is no news, yet "Funded by …, the school has taught …" may be."""
+    proper = [at for at, sentence in enumerate(sentences) if _is_proper(sentence)]
+    says = [
+        at for at in proper if not (_DONOR.match(sentences[at]) and sentences[at].startswith(("The", "This", "Our")))
+    ]
+    whole = [at for at, sentence in enumerate(sentences) if not sentence.endswith(":")]
+    return next(iter(says or proper or whole), 0)
+
+
+def _is_left_out(sentence: str) -> bool:
+    return sentence.endswith(("?", "؟")) or bool(_DONOR.match(sentence))
 
 
 def _sentences(text: str) -> Iterator[str]:

@@ -102,9 +102,8 @@ class Topics:
         masked = _bodies(read.text, read.found)
         masked.update(at for hit in self._masks.hits(read) for at in range(hit.first, hit.after))
         hits: dict[str, list[Hit]] = defaultdict(list)
-        for hit in set(self._lexicon.hits(read)):
-            if masked.isdisjoint(range(hit.first, hit.after)):
-                hits[hit.phrase.topic].append(hit)
+        for hit in set(self._lexicon.hits(read, masked)):
+            hits[hit.phrase.topic].append(hit)
         decided = ((slug, _evidence(read, hits[slug], bool(title))) for slug in self.slugs if slug in hits)
         return tuple(Because(slug, _as_written(read, found)) for slug, found in decided if found)
 

@@ -71,6 +71,9 @@ DISPATCH = [
     "language",
     "published",
     "summary",
+    "regional",
+    "event",
+    "phones",
 ]
 BOXES = re.compile("[\x1b\u2500-\u257f]")
 

@@ -66,11 +66,11 @@ def test_an_item_without_text_is_summed_up_by_its_title(reader: Reader) -> None:
 
 
 def test_a_dispatch_can_be_written_as_json(reader: Reader) -> None:
-    [dispatch] = reader.read(b"Kabul, Afghanistan: The centre for returnees opened its doors to families.").dispatches
+    [dispatch] = reader.read(b"Kabul, Afghanistan: The families who came back wait for reintegration aid.").dispatches
     assert dispatch.as_json() == {
         "identity": dispatch.identity,
         "title": "",
-        "text": "The centre for returnees opened its doors to families.",
+        "text": "The families who came back wait for reintegration aid.",
         "link": "",
         "places": [{"name": "Kabul", "country": "AF"}],
         "dateline_country": "AF",
@@ -78,11 +78,42 @@ def test_a_dispatch_can_be_written_as_json(reader: Reader) -> None:
         "topics": ["return-reintegration"],
         "language": "en",
         "published": None,
-        "summary": "The centre for returnees opened its doors to families.",
+        "summary": "The families who came back wait for reintegration aid.",
         "regional": False,
         "event": None,
         "phones": False,
     }
+
+
+def test_it_says_which_words_decided(reader: Reader) -> None:
+    [dispatch] = reader.read(
+        b"Kabul, Afghanistan: Paid for by Norway, the course helps people with reintegration."
+    ).dispatches
+    why = reader.why(dispatch).as_json()
+    assert why["countries"] == [{"words": "Norway", "country": "NO", "role": "gives money"}]
+    assert "reintegration" in str(why["topics"])
+
+
+def test_a_dispatch_says_when_it_takes_place_and_whether_it_holds_a_telephone_number(reader: Reader) -> None:
+    [dispatch] = reader.read(
+        b"Kabul: On 10 - 14th January 2022 counsellors answered at +93 70 000 1122 in Kabul."
+    ).dispatches
+    assert dispatch.as_json()["event"] == {"from": "2022-01-10", "to": "2022-01-14"}
+    assert dispatch.phones
+
+
+def test_a_day_without_a_year_is_near_the_day_of_publication(reader: Reader) -> None:
+    body = "<description>The fair opens on 3 January in Osh, with free advice for all.</description>"
+    raw = feed(f"<item><title>Fair</title>{body}<pubDate>Tue, 28 Dec 2021 10:00:00 GMT</pubDate></item>")
+    [dispatch] = reader.read(raw).dispatches
+    assert dispatch.as_json()["event"] == {"from": "2022-01-03", "to": "2022-01-03"}
+
+
+def test_what_concerns_no_country_is_regional(reader: Reader) -> None:
+    [dispatch] = reader.read(
+        b"Vienna, Austria: Experts across the Silk Routes region met to speak about money sent home."
+    ).dispatches
+    assert (dispatch.countries, dispatch.regional) == ((), True)
 
 
 KINDS = [

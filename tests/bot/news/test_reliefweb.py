@@ -67,6 +67,9 @@ async def test_the_newest_reports_are_asked_for_and_read(web: Sources, reader: R
             "language": "en",
             "published": "2026-11-20T00:00:00Z",
             "summary": "What report 2 says about those who return.",
+            "regional": False,
+            "event": None,
+            "phones": False,
         },
         dispatches[1].as_json(),
     ]

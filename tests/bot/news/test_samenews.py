@@ -54,6 +54,8 @@ PAIRS = [
     Pair("a name spelled better", LONG.replace("Erbil", "Sulaimaniyah"), LONG.replace("Erbil", "Sulaymaniyah"), True),
     Pair("another city", LONG, LONG.replace("Erbil", "Dohuk"), False),
     Pair("another number", LONG, LONG.replace("25", "30"), False),
+    Pair("another number in words", LONG.replace("25", "thirty"), LONG.replace("25", "forty"), False),
+    Pair("the same number in words", LONG.replace("25", "twelve"), LONG.replace("25", "12"), True),
     Pair("another day", LONG, LONG.replace("12 May", "13 May"), False),
     Pair("another month", LONG, LONG.replace("12 May", "12 June"), False),
     Pair("other news", LONG, "The embassy of Norway in Islamabad is closed on Friday because of repairs. " * 2, False),

@@ -38,7 +38,14 @@ def test_the_first_proper_sentence_leads(before: str) -> None:
 def test_a_sentence_about_money_is_left_out_unless_it_leads() -> None:
     donor = "The project is funded by the Kingdom of Somewhere and by its generous people."
     assert summarise(f"{LEAD} {donor} {NEXT} {REST}", 160) == f"{LEAD} {NEXT}"
-    assert summarise(f"{donor} {REST}", 100) == donor
+    assert summarise(f"{donor} {REST}", 100) == REST.partition(". ")[0] + "."
+    assert summarise(donor) == donor
+    assert summarise(f"{LEAD} {donor}") == LEAD
+
+
+def test_a_short_text_does_not_begin_with_a_question_either() -> None:
+    assert summarise(f"Interested in studying nursing abroad? {LEAD}") == LEAD
+    assert summarise("Interested? Call us.") == "Interested? Call us."
 
 
 def test_a_sentence_that_announces_a_list_is_left_out() -> None:

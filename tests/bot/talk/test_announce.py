@@ -6,10 +6,20 @@ from typing import Any
 
 import pytest
 
+from bot.delivery.compose import Composer
+from bot.hub import Words
+from bot.news.places import Gazetteer
 from bot.talk.announce import announcement, kind_of, text_in
+from channels import telegram
 from channels.contract import Choice
 from channels.wording import plain
 from config.messages import phrases
+from storage import broadcasts
+from storage.database import Database
+from storage.deliveries import Marked
+from tests.bot.delivery.office import speak
+from tests.providers.telegram import TOKEN
+from tests.storage.scene import NOW
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 
@@ -65,3 +75,16 @@ def test_a_person_can_see_what_they_get_and_so_how_to_stop_it() -> None:
 )
 def test_pictures_are_known_by_their_first_bytes(data: bytes, kind: str | None) -> None:
     assert kind_of(data) == kind
+
+
+@pytest.mark.parametrize(("group", "buttons"), [(False, ["What I get"]), (True, [])])
+async def test_the_button_is_one_persons_and_not_for_all_of_a_group(
+    sqlite: Database, gazetteer: Gazetteer, group: bool, buttons: list[str]
+) -> None:
+    channel = telegram.Telegram("main", telegram.Settings(token=TOKEN))
+    composer = Composer(sqlite, channel, Words(gazetteer), speak)
+    draft_id = await sqlite.write(broadcasts.draft, "Amira", NOW, BOTH)
+    given: dict[str, Any] = dict.fromkeys(Marked.__dataclass_fields__)
+    given |= {"group": group, "language": "en", "kind": "staff", "broadcast_id": draft_id, "dispatch_ids": ()}
+    (part,) = await composer.parts(Marked(**given))
+    assert [choice.label for choice in part.choices] == buttons
