@@ -53,6 +53,8 @@ class _Run(NamedTuple):
     end: int
     opens: int  # … of its sentence
     closes: int
+    lands: int  # how many of them are countries
+    outside: int  # … outside the region
 
 
 def concern(gazetteer: Gazetteer, text: str, dateline: Collection[str] = (), title: str = "") -> Concern:
@@ -141,7 +143,8 @@ class _Text:
         opens = max(self.stops[at - 1], start - 400)
         after = bisect_right(self.stops, end)
         closes = self.stops[after] if after < len(self.stops) else len(self.text)
-        return _Run(row, start, end, opens, min(closes, end + 400))
+        lands = [m.country not in REGION for m in row if m.kind != "city"]
+        return _Run(row, start, end, opens, min(closes, end + 400), len(lands), sum(lands))
 
     # --- Which part it plays ---------------------------------------------------------------------------------------
 
@@ -203,8 +206,9 @@ class _Text:
 
     def _is_where_written(self, run: _Run, mention: Mention) -> bool:
         """ "Vienna, Austria" in a text from there, which is about somebody else."""
-        city = next((m for m in run.mentions if m.last == mention.first), None)
-        return mention.country in self.dateline and city is not None and city.country == mention.country
+        if mention.country not in self.dateline:
+            return False
+        return any(m.last == mention.first and m.country == mention.country for m in run.mentions)
 
     def _of_a_city(self, run: _Run, mention: Mention) -> Role | None:
         start, end = self.found[mention.first].start, self.found[mention.last - 1].end
@@ -243,20 +247,18 @@ class _Text:
         return bool(roles.EXPERT_FROM.search(lead)) and bool(roles.VISITS.search(self.text, run.start, run.closes))
 
     def _is_many(self, run: _Run, mention: Mention) -> bool:
-        lands = [m for m in run.mentions if m.kind != "city"]
-        if len(lands) < 3 or len(lands) >= MANY:
-            return len(lands) >= MANY
+        if run.lands < 3 or run.lands >= MANY:
+            return run.lands >= MANY
         sentence = self.text[run.opens : run.closes]
         if roles.THEY_ARE.match(sentence) and roles.TAKE_PART.search(self.text, max(0, run.opens - 300), run.opens):
             return True
-        outside = sum(m.country not in REGION for m in lands)
-        if mention.country not in REGION and outside > 2 and roles.TAKE_PART.search(sentence):
+        if mention.country not in REGION and run.outside > 2 and roles.TAKE_PART.search(sentence):
             return True
         if roles.TOOK_PART.search(sentence) or roles.EXPERT_FROM.search(self.text, run.opens, run.start):
             return True
         folded = fold(sentence)
-        return len(lands) > 3 and bool(
-            (outside and roles.TAKE_PART.search(sentence))
+        return run.lands > 3 and bool(
+            (run.outside and roles.TAKE_PART.search(sentence))
             or (not folded.isascii() and roles.TAKE_PART_WORDS.search(folded))
         )
 

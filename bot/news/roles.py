@@ -126,9 +126,7 @@ _SMALL = (
     r"republic|state|federal|islamic|royal|countries|donors?|including|partners?|such|as|like|an?|banks?|embass(?:y|"
     r"ies)|foundations?|\p{Lu}[\w&’'-]*))*,?\s*$"
 )
-MONEY_FROM = regex.compile(
-    rf"\b(?i:{_MONEY})(?:\s+for)?\s+(?:of|from|by|with)\b{_SMALL}|\b(?i:thanks)\s+to\b{_SMALL}"
-)
+MONEY_FROM = regex.compile(rf"\b(?i:{_MONEY})(?:\s+for)?\s+(?:of|from|by|with)\b{_SMALL}|\b(?i:thanks)\s+to\b{_SMALL}")
 HOUSE_OF = regex.compile(
     rf"\b(?i:{_HOUSE})(?:\s+of|\s+from|\s+in)\b{_SMALL}|"
     rf"\b(?:hosted|organi[sz]ed|chaired|led|facilitated|implemented|delivered|trained|taught|presented|produced|"
