@@ -415,7 +415,9 @@ def _tell(conn: Connection, row: Any, now: datetime) -> bool:
     if first is not None:
         return True
     this_one = (told.c.recipient_id == row.recipient_id, told.c.dispatch_id == row.dispatch_id)
-    return bool(conn.scalar(sa.select(told.c.broadcast_id).where(*this_one)) == row.broadcast_id)
+    # By this very broadcast: at an earlier mark of this row; or, where it has none, by another name that they had.
+    by_this_one = conn.scalar(sa.select(told.c.broadcast_id).where(*this_one)) == row.broadcast_id
+    return bool(row.attempt) and by_this_one
 
 
 def _address(conn: Connection, row: Any) -> Any:

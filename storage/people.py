@@ -184,7 +184,13 @@ def _join(conn: Connection, keys: KeyStore, old: Any, new: Address, name: str) -
 
 def _unite_told(conn: Connection, goes: int, stays: int) -> None:
     heard_of = sa.select(sa.literal(stays), told.c.dispatch_id, told.c.broadcast_id, told.c.at).where(
-        told.c.recipient_id == goes
+        told.c.recipient_id == goes,
+        # What was marked under the old name and has not arrived is for the new one to be told.
+        ~sa.exists().where(
+            deliveries.c.recipient_id == goes,
+            deliveries.c.broadcast_id == told.c.broadcast_id,
+            deliveries.c.state.in_(UNFINISHED),
+        ),
     )
     names = ["recipient_id", "dispatch_id", "broadcast_id", "at"]
     conn.execute(insert(conn, told).from_select(names, heard_of).on_conflict_do_nothing())

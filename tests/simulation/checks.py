@@ -204,11 +204,14 @@ def who_is_joined_is_not_told_again(day: Day) -> Iterator[str]:
         joined = day.joined.get(new, math.inf)
         had = {copy: copy.chat for copy in day.platform.accepted if copy.chat in (old, new) and copy.at < joined}
         out = {tag for copy, name in had.items() if name == old and copy.written for tag in copy.tags}
-        before = {tag for dispatch in day.parts if out.issuperset(_tags(day, dispatch)) for tag in _tags(day, dispatch)}
-        in_doubt = {tag for copy, name in had.items() if name == new for tag in copy.tags}
+        begun = {tag.partition(".")[0] for copy, name in had.items() if name == new for tag in copy.tags}
+        whole = [
+            dispatch for dispatch in day.parts if out.issuperset(_tags(day, dispatch)) and str(dispatch) not in begun
+        ]
+        before = {tag for dispatch in whole for tag in _tags(day, dispatch)}
         for copy in day.platform.accepted:
             if copy.chat == new and copy.at > joined + UNDER_WAY:
-                for tag in (before - in_doubt).intersection(copy.tags):
+                for tag in before.intersection(copy.tags):
                     yield f"{new} got {tag} again, which came to it as {old}"
 
 

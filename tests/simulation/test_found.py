@@ -63,7 +63,6 @@ def both(conn: Connection, keys: KeyStore) -> list[int]:
     return [someone(conn, keys, name).id for name in ("1", "2")]
 
 
-@pytest.mark.xfail(strict=True, reason="told by the same broadcast counts as a mark of one's own")
 async def test_who_is_joined_in_the_middle_of_a_broadcast_is_not_told_again(db: Database, keys: KeyStore) -> None:
     """They have it by their other name, from this very broadcast."""
     old, _ = await db.write(both, keys)

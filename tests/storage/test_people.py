@@ -244,6 +244,7 @@ async def test_what_was_chosen_under_the_new_name_stands(db: Database, keys: Key
         planned(conn, a_dispatch(conn))
         marked = claim_and_mark(conn, keys, drive(conn))
         assert marked.recipient_id == old.person_id
+        deliveries.part_sent(conn, marked, 1, "77", NOW, done=True)
         new = someone(conn, keys, "-100", group=True)
         if will == "stopped":
             people.stop(conn, new.person_id, NOW)

@@ -63,7 +63,7 @@ async def test_the_newest_reports_are_asked_for_and_read(web: Sources, reader: R
             "places": [],
             "dateline_country": None,
             "countries": ["IQ"],
-            "topics": [],
+            "topics": ["return-reintegration"],
             "language": "en",
             "published": "2026-11-20T00:00:00Z",
             "summary": "What report 2 says about those who return.",
