@@ -286,7 +286,8 @@ broadcasts = table(
     column("size", sa.Integer, server_default="0"),  # of its audience, counted when it was confirmed
     column("trial", sa.Integer, server_default="0"),  # so many go first; 0: no trial, or it is over
     column("ended_at", Moment, nullable=True),
-    column("outcome", sa.JSON, nullable=True),  # at the end, how many in each state, and how many stopped after it
+    # Notes while it runs; at the end, how many are in each state, and how many stopped after it.
+    column("outcome", sa.JSON, nullable=True),
     column("cursor", Id, server_default="0"),  # the last person planned; moves with its chunk (C3)
     column("created_at", Moment),
     column("valid_until", Moment, nullable=True),
