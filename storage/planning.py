@@ -134,9 +134,9 @@ def plan_chunk(
         _move(conn, broadcast_id, state="sending", planned_at=now)
         return None
     here = sa.and_(people.c.id > broadcast.cursor, people.c.id <= last)
-    rows = _rows(conn, broadcast, here, now, timing)
+    rows = _rows(conn, broadcast, here, now, timing).order_by(people.c.id)  # who came first is served first
     if broadcast.trial:
-        rows = rows.order_by(people.c.id).limit(max(0, broadcast.trial - _planned(conn, broadcast_id)))
+        rows = rows.limit(max(0, broadcast.trial - _planned(conn, broadcast_id)))
     made = conn.execute(insert(conn, deliveries).from_select(_COLUMNS, rows).on_conflict_do_nothing()).rowcount
     if made < 0:  # of a statement that begins with WITH SQLite's driver does not say it
         made = conn.execute(sa.select(sa.func.changes())).scalar_one()

@@ -72,3 +72,11 @@ async def postgresql(postgresql_url: str) -> AsyncIterator[PostgreSQL]:
     async with databases.opened(postgresql_url) as database:
         assert isinstance(database, PostgreSQL)
         yield database
+
+
+# Two workers end at the same time when what takes long is begun first.
+SLOW = ("simulation", "faults", "browser", "test_story_broadcast", "test_story", "test_run", "test_bad_input")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not any(name in item.path.parts or item.path.stem.startswith(name) for name in SLOW))
