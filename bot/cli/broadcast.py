@@ -16,6 +16,7 @@ from bot.cli import data, typed
 from bot.cli.terminal import Json, Stop, iso, local, say, say_json, warn
 
 if TYPE_CHECKING:
+    from channels.contract import Limits
     from config.messages import Phrases
     from config.settings import Settings
     from storage.broadcasts import Broadcast
@@ -83,8 +84,8 @@ def send(
     picture = typed.picture(image, alt)
     content = typed.content(text, texts)
     audience = typed.audience(country, topic, language, channel)
-    reach, seconds = _reach(settings, audience, urgent)
-    _preview(settings, content, picture, audience, reach, seconds)
+    reach, limits = _reach(settings, audience, urgent)
+    _preview(settings, content, picture, audience, reach, limits)
     if not reach.people:
         raise Stop("Nobody would get it, so nothing was sent.")
     if too_narrow(reach, audience):
@@ -227,16 +228,15 @@ def correct(broadcast_id: Id, text: str, /, *, texts: Texts = (), yes: Yes = Fal
 # ── Before ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _reach(settings: Settings, audience: Mapping[str, Sequence[str]], urgent: bool) -> tuple[Reach, float]:
+def _reach(settings: Settings, audience: Mapping[str, Sequence[str]], urgent: bool) -> tuple[Reach, dict[str, Limits]]:
     from bot.hub import channels_of, timing
-    from bot.talk.report import takes
     from storage.reach import Reach, size_up
 
     limits = channels_of(settings)
     when, now = timing(settings, limits), datetime.now(UTC)
     nobody = Reach(people=0, known=0)
     found = data.read(settings, lambda conn: size_up(conn, audience, now, when, urgent=urgent), otherwise=nobody)
-    return found, takes(found, {name: one.per_second for name, one in limits.items()})
+    return found, limits
 
 
 def _preview(
@@ -245,7 +245,7 @@ def _preview(
     picture: tuple[bytes, str, str] | None,
     audience: Mapping[str, Sequence[str]],
     reach: Reach,
-    seconds: float,
+    limits: Mapping[str, Limits],
 ) -> None:
     from zoneinfo import ZoneInfo
 
@@ -262,7 +262,8 @@ def _preview(
         say(f"With a picture of {len(picture[0]) / 1024:.0f} kB: {picture[2]}\n")
     say(f"For {_in_words(audience)}:")
     zone = ZoneInfo(settings.organisation.zone)
-    for line in report.reach_lines(p, reach, seconds, zone, datetime.now(UTC)):
+    seconds, sitting = report.takes(reach, limits), report.sits(reach, limits)
+    for line in report.reach_lines(p, reach, seconds, zone, datetime.now(UTC), sitting=sitting):
         say(f"  {line}")
     say()
 

@@ -55,13 +55,13 @@ def audience(
 ) -> dict[str, list[str]]:
     from bot.news.topics import Topics
     from bot.talk.onboarding import LANGUAGES
-    from bot.talk.report import CHANNELS
+    from bot.talk.report import NAMES
 
     sides = {
         "countries": sorted({code for name in countries for code in _countries(name)}),
         "topics": _among("topic", topics, Topics.load().slugs) if topics else [],
         "languages": _among("language", languages, LANGUAGES),
-        "channels": _among("channel", channels, (*CHANNELS, "webchat", "email")),
+        "channels": _among("channel", channels, (*NAMES, "webchat", "email")),
     }
     return {side: names for side, names in sides.items() if names}
 

@@ -186,8 +186,9 @@ class Cards:
         if kept is None or kept.state != "draft" or (kept.audience, kept.urgent) != (seen.audience, seen.urgent):
             return  # counted once more
         if counted is not None:
-            seconds = report.takes(counted, {one: channel.limits.per_second for one, channel in self._channels.items()})
-            broadcasts.note(conn, kept.id, reach=msgspec.to_builtins(counted), seconds=seconds)
+            limits = {name: channel.limits for name, channel in self._channels.items()}
+            course = {"seconds": report.takes(counted, limits), "sitting": report.sits(counted, limits)}
+            broadcasts.note(conn, kept.id, reach=msgspec.to_builtins(counted), **course)
             kept = broadcasts.get(conn, kept.id) or kept
         if "ask" in kept.todo:
             self._ask(conn, kept)

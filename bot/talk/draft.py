@@ -204,8 +204,8 @@ def _reach_lines(turn: Turn, draft: Broadcast) -> list[str]:
         return []
     if draft.reach is None:
         return [turn.p.t("Counting the people …")]
-    seconds = float(draft.outcome.get("seconds", 0))
-    return report.reach_lines(turn.p, draft.reach, seconds, turn.hours.zone, turn.now)
+    seconds, sitting = float(draft.outcome.get("seconds", 0)), bool(draft.outcome.get("sitting"))
+    return report.reach_lines(turn.p, draft.reach, seconds, turn.hours.zone, turn.now, sitting=sitting)
 
 
 def _back(turn: Turn, draft: Broadcast, *notes: str) -> list[Message]:

@@ -15,13 +15,14 @@ from babel.numbers import format_decimal
 from bot.delivery import when
 from bot.delivery.pace import USED
 from bot.talk.dates import dated, formats, timed
+from channels.contract import Limits
 from config.messages import Phrases, language_name
 from storage.broadcasts import Broadcast, Tally
 from storage.reach import FEW, Later, Reach
 
 CELLS: Final = 10  # of a bar
 HEAD: Final = 60  # characters of first words
-CHANNELS: Final = {
+NAMES: Final = {
     "telegram": "Telegram",
     "whatsapp": "WhatsApp",
     "viber": "Viber",
@@ -47,9 +48,8 @@ def _plural(n: int, crowd: bool) -> int:
 
 
 def channel(p: Phrases, kind: str) -> str:
-    if kind == "webchat":
-        return p.t("web chat")
-    return p.t("e-mail") if kind == "email" else CHANNELS.get(kind, kind)
+    """What people call it."""
+    return {"webchat": p.t("web chat"), "email": p.t("e-mail"), **NAMES}.get(kind, kind)
 
 
 def heading(broadcast: Broadcast) -> str:
@@ -62,8 +62,8 @@ def heading(broadcast: Broadcast) -> str:
 # ── Before ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def reach_lines(p: Phrases, reach: Reach, seconds: float, zone: ZoneInfo, now: datetime) -> list[str]:
-    """How many, in which languages, how long it takes, and who hears of it later, and why."""
+def reach_lines(p: Phrases, reach: Reach, seconds: float, zone: ZoneInfo, now: datetime, *, sitting: bool) -> list[str]:
+    """How many, in which languages, how long it takes (``takes``), and who hears of it later, and why."""
     t, crowd = p.t, reach.crowd
     if not reach.people:
         return [t("Nobody: there is no one like that who gets our news."), *_left_out(p, reach)]
@@ -77,7 +77,7 @@ def reach_lines(p: Phrases, reach: Reach, seconds: float, zone: ZoneInfo, now: d
         f"{', '.join(spoken)}.",
         t("Sending takes about {time}.", time=duration(p, seconds)) if seconds else "",
         *(_later(p, later, zone, now, crowd=crowd) for later in reach.later),
-        t("On the web chat it arrives while their page is open.") if _on_pages(reach) else "",
+        t("On the web chat it arrives while their page is open.") if sitting else "",
         *_left_out(p, reach),
     ]
     return [line for line in lines if line]
@@ -87,10 +87,6 @@ def _account(p: Phrases, reach: Reach, name: str) -> str:
     kind = reach.accounts[name].channel
     alone = sum(other.channel == kind for other in reach.accounts.values()) == 1
     return channel(p, kind) if alone else f"{channel(p, kind)} ({name})"
-
-
-def _on_pages(reach: Reach) -> bool:
-    return any(account.channel == "webchat" for account in reach.accounts.values())
 
 
 def _left_out(p: Phrases, reach: Reach) -> Iterator[str]:
@@ -151,9 +147,15 @@ def rule(p: Phrases, why: str) -> str:
     return rules[why]() if why in rules else why
 
 
-def takes(reach: Reach, rates: Mapping[str, float]) -> float:
+def takes(reach: Reach, limits: Mapping[str, Limits]) -> float:
     """Seconds until those have it who hear at once: all accounts work side by side."""
-    return max((one.now / (USED * rates[name]) for name, one in reach.accounts.items() if rates.get(name)), default=0)
+    accounts = ((one.now, limits[name]) for name, one in reach.accounts.items() if name in limits)
+    return max((now / (USED * allowed.per_second) for now, allowed in accounts), default=0)
+
+
+def sits(reach: Reach, limits: Mapping[str, Limits]) -> bool:
+    """Whether some of them are reached only as long as their page is open."""
+    return any(limits[name].sitting for name in reach.accounts if name in limits)
 
 
 def duration(p: Phrases, seconds: float) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from bot.hub import Hub
 from tests.bot.talk.conftest import kept
-from tests.browser.test_webchat_page import PHONE, browser, type_and_send  # noqa: F401 (a fixture)
-from tests.hubs import running, settings
+from tests.browser.conftest import PHONE
 
 TITLE = "From Monday on, the centre in Erbil, Iraq, opens at 8"
 # Where a text stands on the screen: the rectangle of its first occurrence inside an element.
@@ -37,13 +35,7 @@ OVER = """() => [...document.querySelectorAll("body *")].filter((element) => {
 
 
 @pytest.fixture
-async def hub(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Hub]:
-    async with running(settings(sqlite_url), tmp_path / "keys") as hub:
-        yield hub
-
-
-@pytest.fixture
-async def page(browser: Browser, hub: Hub) -> AsyncIterator[Page]:  # noqa: F811
+async def page(browser: Browser, hub: Hub) -> AsyncIterator[Page]:
     context = await browser.new_context(viewport=PHONE, locale="fa-AF", reduced_motion="reduce")
     page = await context.new_page()
     await page.goto(f"http://127.0.0.1:{hub.web.port}")
@@ -126,7 +118,7 @@ async def test_a_command_is_read_with_its_stroke_in_front(page: Page) -> None:
     assert stroke["right"] <= word["left"] + 1
 
 
-async def test_the_page_around_follows_the_language_that_was_chosen(browser: Browser, hub: Hub) -> None:  # noqa: F811
+async def test_the_page_around_follows_the_language_that_was_chosen(browser: Browser, hub: Hub) -> None:
     context = await browser.new_context(viewport=PHONE, locale="en-GB", reduced_motion="reduce")
     page = await context.new_page()
     await page.goto(f"http://127.0.0.1:{hub.web.port}")

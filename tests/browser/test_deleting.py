@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
-from playwright.async_api import BrowserContext, Page, Route, expect
+from playwright.async_api import Page, Route, expect
 
 from bot.hub import Hub
-from tests.browser.test_webchat_page import browser, context, type_and_send  # noqa: F401 (fixtures)
-from tests.hubs import running, settings
-
-
-@pytest.fixture
-async def hub(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Hub]:
-    async with running(settings(sqlite_url), tmp_path / "keys") as hub:
-        yield hub
-
-
-@pytest.fixture
-async def page(context: BrowserContext, hub: Hub) -> Page:  # noqa: F811
-    page = await context.new_page()
-    await page.goto(f"http://127.0.0.1:{hub.web.port}")
-    await page.get_by_role("button", name="English").click()
-    await expect(page.get_by_role("log")).to_contain_text("Welcome to Test hub")
-    return page
+from tests.browser.conftest import type_and_send
 
 
 async def delete(page: Page) -> None:

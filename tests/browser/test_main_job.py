@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.async_api import expect
 
 from tests import shell
-from tests.browser.test_webchat_page import PHONE, chromium
+from tests.browser.conftest import PHONE, chromium
 
 TAPS = ("English", "I agree", "Iraq", "Next", "All topics")
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import Page, expect
 
 from bot.hub import WEB_CHAT, Hub
 from channels.contract import Attachment, Message, paragraph
 from storage import pictures, schema
 from storage.people import ADDRESS
-from tests.browser.test_webchat_page import browser, context, type_and_send  # noqa: F401 (fixtures)
-from tests.hubs import running, settings
+from tests.browser.conftest import type_and_send
 
 
 def png(width: int, height: int) -> bytes:
@@ -28,21 +24,6 @@ def png(width: int, height: int) -> bytes:
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     rows = (b"\0" + b"\x0b\x5d\x57" * width) * height
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-@pytest.fixture
-async def hub(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Hub]:
-    async with running(settings(sqlite_url), tmp_path / "keys") as hub:
-        yield hub
-
-
-@pytest.fixture
-async def page(context: BrowserContext, hub: Hub) -> Page:  # noqa: F811
-    page = await context.new_page()
-    await page.goto(f"http://127.0.0.1:{hub.web.port}")
-    await page.get_by_role("button", name="English").click()
-    await expect(page.get_by_role("log")).to_contain_text("Welcome to Test hub")
-    return page
 
 
 async def address(hub: Hub) -> str:

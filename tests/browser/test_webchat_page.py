@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Route, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from bot.web.chat import ChatSettings
 from channels.contract import Choice, Closed, Message, Pressed, Said, Span, Started, paragraph
 from tests.bot.web.little_hub import ACCOUNT, LittleHub, sent
-
-CHROMIUM = Path(os.environ.get("SERAI_TEST_CHROMIUM", "/usr/bin/chromium"))
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE = ViewportSize(width=320, height=568)
+from tests.browser.conftest import PHONE, type_and_send
 
 NEWS = Message(
     (
@@ -43,41 +30,10 @@ PERSIAN = Message(
 )
 
 
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    if not os.environ.get("CI") and not CHROMIUM.exists():  # noqa: ASYNC240
-        pytest.skip(f"needs a browser: apt-get install chromium, or set SERAI_TEST_CHROMIUM (no {CHROMIUM})")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
-        try:
-            yield browser
-        finally:
-            await browser.close()
-
-
 @pytest.fixture
 async def hub(tmp_path: Path) -> AsyncIterator[LittleHub]:
     async with LittleHub(tmp_path).running() as hub:
         yield hub
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """Whatever the browser complains of (the content security policy most of all) fails the test."""
-    context = await browser.new_context(viewport=PHONE, reduced_motion="reduce")
-    complaints: list[str] = []
-    context.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    yield context
-    await context.close()
-    unexpected = [text for text in complaints if not re.search(r"status of 4\d\d|net::ERR_|status of 503", text)]
-    assert unexpected == []
 
 
 @pytest.fixture
@@ -86,11 +42,6 @@ async def page(context: BrowserContext, hub: LittleHub) -> Page:
     await page.goto(hub.url)
     await expect(page.get_by_role("button", name="English")).to_be_visible()
     return page
-
-
-async def type_and_send(page: Page, text: str) -> None:
-    await page.get_by_label("Write a message").fill(text)
-    await page.keyboard.press("Enter")
 
 
 async def test_it_opens_answers_and_takes_a_word(hub: LittleHub, page: Page) -> None:
