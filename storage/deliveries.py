@@ -107,16 +107,6 @@ def reply(
     )
 
 
-def let_go_on(conn: Connection, dispatch_id: int, now: datetime) -> None:
-    """An editor held this dispatch while it went out, and approves it after all: those whose turn it was are next."""
-    of_it = sa.select(broadcasts.c.id).where(broadcasts.c.dispatch_id == dispatch_id, broadcasts.c.state != "paused")
-    conn.execute(
-        deliveries.update()
-        .where(deliveries.c.broadcast_id.in_(of_it), deliveries.c.state == "paused")
-        .values(state="pending", due_at=now, why="")
-    )
-
-
 def retime(conn: Connection, person_id: int, now: datetime) -> None:
     """They changed when they want to hear: what waits for them is looked at anew."""
     conn.execute(
@@ -399,7 +389,7 @@ def _unfit(conn: Connection, row: Any, person: Any, now: datetime) -> str:
         .join_from(dispatches, people, people.c.id == row.recipient_id)
         .where(dispatches.c.id == row.dispatch_id)
     ).one()
-    if news.status != "ready":  # an editor who holds it may let it go again
+    if news.status != "ready":  # who holds it has paused its broadcast, too, and may let it go on
         return "paused" if news.status == "held" else "withdrawn"
     return "" if news.wanted else "unconcerned"
 

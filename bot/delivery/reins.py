@@ -15,6 +15,7 @@ from storage.database import Connection
 from storage.reach import Audience
 
 VALID: Final = timedelta(days=8)  # a weekly digest still brings it
+BY: Final = "by "  # begins why it is paused where somebody of the staff did it
 # A deed, and how the audit calls it.
 DEEDS: Final[Mapping[str, str]] = {
     "pause": "paused",
@@ -32,7 +33,7 @@ def about(broadcast_id: int) -> str:
 def move(conn: Connection, who: str, broadcast_id: int, deed: str, now: datetime) -> bool:
     """One of ``DEEDS``. False when it is not in a state for that."""
     deeds: dict[str, Callable[[], bool]] = {
-        "pause": lambda: broadcasts.pause(conn, broadcast_id, f"by {who}"),
+        "pause": lambda: broadcasts.pause(conn, broadcast_id, f"{BY}{who}"),
         "resume": lambda: broadcasts.resume(conn, broadcast_id, now),
         "cancel": lambda: broadcasts.cancel(conn, broadcast_id),
         "withdraw": lambda: broadcasts.withdraw(conn, broadcast_id, who),
@@ -41,6 +42,18 @@ def move(conn: Connection, who: str, broadcast_id: int, deed: str, now: datetime
     if done:
         staff.note(conn, now, who, DEEDS[deed], about(broadcast_id))
     return done
+
+
+def hold(conn: Connection, who: str, dispatch_id: int) -> bool:
+    """A dispatch is held while it goes out: who has not got it yet waits."""
+    kept = broadcasts.of_dispatch(conn, dispatch_id)
+    return kept is not None and broadcasts.pause(conn, kept.id, f"{BY}{who}")
+
+
+def let_go(conn: Connection, dispatch_id: int, now: datetime) -> bool:
+    """It is approved after all, and goes on; unless it was the brake that stopped it."""
+    kept = broadcasts.of_dispatch(conn, dispatch_id)
+    return kept is not None and kept.why.startswith(BY) and broadcasts.resume(conn, kept.id, now)
 
 
 def take_back(conn: Connection, who: str, dispatch_id: int) -> bool:

@@ -65,6 +65,7 @@ def approve(conn: Connection, who: str, dispatch_id: int, now: datetime, valid_f
     """It may be read, and goes to whom it concerns unless it came too old. False when it was decided before."""
     done = approve_now(conn, dispatch_id, now, valid_for)
     if done:
+        reins.let_go(conn, dispatch_id, now)
         staff.note(conn, now, who, APPROVED, about(dispatch_id))
     return done
 
@@ -79,6 +80,8 @@ def move(
         staff.note(conn, now, who, HELD if status == "held" else WITHDREW, about(dispatch_id), why)
         if status == "withdrawn":  # whoever got it is told
             reins.take_back(conn, who, dispatch_id)
+        else:
+            reins.hold(conn, who, dispatch_id)
     return done
 
 

@@ -20,7 +20,7 @@ from bot.news.fetch import Busy, Failed, Fetched, Fetcher, Fresh, Unchanged
 from bot.news.intake import Ending, Listed, Look, as_it_was, listed, take_in
 from bot.news.kinds import request_for
 from bot.news.read import Reader, Reading, Unreadable
-from storage import deliveries, dispatches, planning, sources
+from storage import dispatches, planning, sources
 from storage.database import Connection, Database
 from storage.sources import Source
 
@@ -183,5 +183,4 @@ def approve(conn: Connection, dispatch_id: int, now: datetime, valid_for: timede
     dispatch = dispatches.get(conn, dispatch_id)
     if dispatch and dispatch.push:
         planning.broadcast_dispatch(conn, dispatch_id, now, now + valid_for)
-        deliveries.let_go_on(conn, dispatch_id, now)
     return True

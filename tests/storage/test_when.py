@@ -382,20 +382,3 @@ async def test_a_correction_takes_the_place_of_what_they_got_and_reaches_nobody_
     marked = await db.write(live)
     assert marked
     assert (marked.kind, marked.replaces) == ("correction", "77")
-
-
-async def test_news_that_an_editor_holds_while_it_goes_out_goes_on_when_it_is_approved(
-    db: Database, keys: KeyStore
-) -> None:
-    def live(conn: Connection) -> Marked | None:
-        follower(conn, keys)
-        dispatch_id = news(conn)
-        plan(conn, dispatch_id, Told(NOW))
-        dispatches.move(conn, dispatch_id, "held", "wait", only_from=["ready"])
-        assert mark(conn, keys, Told()) is None
-        assert states(conn) == ["paused"]
-        dispatches.move(conn, dispatch_id, "ready", "", only_from=["held"])
-        deliveries.let_go_on(conn, dispatch_id, SOON)
-        return mark(conn, keys, Told())
-
-    assert await db.write(live)
