@@ -9,7 +9,7 @@ run: .venv/ready
 	@.venv/bin/serai run
 
 test: .venv/tested check
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/tested
 	@.venv/bin/ruff check .

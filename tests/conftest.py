@@ -74,7 +74,8 @@ async def postgresql(postgresql_url: str) -> AsyncIterator[PostgreSQL]:
         yield database
 
 
-# Two workers end at the same time when what takes long is begun first.
+# The workers end at the same time when what takes long is begun first. Many tests wait for a pace, so there are more
+# workers than cores (Makefile).
 SLOW = ("simulation", "faults", "browser", "test_story_broadcast", "test_story", "test_run", "test_bad_input")
 
 
